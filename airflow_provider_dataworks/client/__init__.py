@@ -1,0 +1,1 @@
+"""The DataWorks client: knows the service and nothing of Airflow."""

@@ -1,0 +1,199 @@
+"""What can be asked of DataWorks: a function per operation and version that returns a Call; nothing is sent here.
+
+The functions carry the vendor's own names. Method and place of the parameters are those of the vendor's SDKs
+(``alibabacloud-dataworks-public20200518`` and ``…20240518``): 2020-05-18 posts a form, 2024-05-18 gets with a query,
+and ListProjects does it the other way round in both. So the StopDIJob of 2024-05-18 is a GET that changes something:
+nothing on the way may repeat it by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+from airflow_provider_dataworks.client.decoding import Payload
+from airflow_provider_dataworks.client.replies import DIJob, Page, read_di_job, read_page, read_request_id, read_total
+from airflow_provider_dataworks.client.settings import API_2020, API_2024, refusal
+from airflow_provider_dataworks.client.signing import flat
+
+T = TypeVar("T", covariant=True)
+
+PAGE_SIZE = 100  # the most that ListDIJobs gives
+_SMALL_PAGE = 10  # the least that list operations of 2024-05-18 are known to accept
+_LARGEST_LONG = 2**63 - 1
+_MILLISECONDS = 10**11  # as seconds this is the year 5138; as milliseconds it is 1973
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """
+    One question to the service.
+
+    :param action: the vendor's operation name.
+    :param version: API version.
+    :param method: HTTP method.
+    :param in_query: whether the parameters go into the query; else they are a form body.
+    :param params: flat text parameters.
+    :param read: takes action and payload of a good answer and returns what the caller wants.
+    :param changes: whether the call changes something, so that it must not be repeated blindly.
+    :param di_job_id: the DI job it is about, for messages.
+    """
+
+    action: str
+    version: str
+    method: str
+    in_query: bool
+    params: Mapping[str, str]
+    read: Callable[[str, Payload], T] = field(repr=False)
+    changes: bool = False
+    di_job_id: int | None = None
+
+
+def int64(value: object, name: str) -> int:
+    """
+    Return an id as a number.
+
+    :param value: a positive 64-bit integer, or its digits as text, as templates give it.
+    :param name: the parameter, for the message.
+    :raises DataWorksInvalidRequest: if it is anything else.
+    """
+    remedy = f"Give {name} as a positive whole number, or as its digits in text."
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise refusal(name, f"{value!r} is a {type(value).__name__}, not an id", remedy)
+    digits = str(value).strip()
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
+        raise refusal(name, f"{value!r} is not a positive whole number", remedy)
+    found = int(digits)
+    if not 0 < found <= _LARGEST_LONG:
+        raise refusal(name, f"{value!r} is not between 1 and 2^63-1", remedy)
+    return found
+
+
+def seconds(value: object, name: str) -> float:
+    """
+    Return a duration.
+
+    :param value: a number of seconds above 0.
+    :param name: the parameter, for the message.
+    :raises DataWorksInvalidRequest: if it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise refusal(name, f"{value!r} is not a number of seconds above 0")
+    return float(value)
+
+
+def _start_settings(start_time: int | None, force_to_rerun: bool | None) -> dict[str, object]:
+    settings: dict[str, object] = {"ForceToRerun": force_to_rerun}
+    if start_time is not None:
+        if int64(start_time, "start_time") >= _MILLISECONDS:
+            raise refusal("start_time", f"{start_time} looks like milliseconds", "Give epoch seconds, like 1671516776.")
+        settings["RealtimeStartSettings"] = json.dumps({"StartTime": int(start_time)}, separators=(",", ":"))
+    return settings
+
+
+class Api(Protocol):
+    """The operations both API versions have."""
+
+    version: str
+
+    def StopDIJob(self, di_job_id: int, instance_id: int | None = None) -> Call[str]:
+        """Ask to stop a DI job; the answer is the request id."""
+        ...
+
+    def StartDIJob(self, di_job_id: int, start_time: int | None, force_to_rerun: bool | None) -> Call[str]:
+        """Ask to start a DI job; without a start time it resumes from the recorded offset."""
+        ...
+
+    def GetDIJob(self, di_job_id: int) -> Call[DIJob]:
+        """Ask for one DI job with its status."""
+        ...
+
+    def ListDIJobs(self, project_id: int, name: str | None, page: int) -> Call[Page]:
+        """Ask for one page, of up to 100, of a workspace's DI jobs."""
+        ...
+
+    def ListProjects(self) -> Call[int]:
+        """Ask how many workspaces there are; the cheapest question that proves the key."""
+        ...
+
+
+class Api20200518:
+    """API 2020-05-18: parameters in a form, an envelope of its own for each operation."""
+
+    version = API_2020
+
+    def _form(
+        self, action: str, params: Mapping[str, object], read: Callable[[str, Payload], T], **more: Any
+    ) -> Call[T]:
+        return Call(action, self.version, "POST", False, flat(params), read, **more)
+
+    def StopDIJob(self, di_job_id: int, instance_id: int | None = None) -> Call[str]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-stopdijob"""
+        if instance_id is not None:
+            raise refusal(
+                "instance_id", "API 2020-05-18 stops whole jobs only", "Leave it out, or set api_version to 2024-05-18."
+            )
+        return self._form("StopDIJob", {"DIJobId": di_job_id}, read_request_id, changes=True, di_job_id=di_job_id)
+
+    def StartDIJob(self, di_job_id: int, start_time: int | None, force_to_rerun: bool | None) -> Call[str]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-startdijob"""
+        params = {"DIJobId": di_job_id, **_start_settings(start_time, force_to_rerun)}
+        return self._form("StartDIJob", params, read_request_id, changes=True, di_job_id=di_job_id)
+
+    def GetDIJob(self, di_job_id: int) -> Call[DIJob]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-getdijob"""
+        read = partial(read_di_job, envelope="Data", asked=di_job_id)
+        return self._form("GetDIJob", {"DIJobId": di_job_id, "WithDetails": False}, read, di_job_id=di_job_id)
+
+    def ListDIJobs(self, project_id: int, name: str | None, page: int) -> Call[Page]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-listdijobs"""
+        params = {"ProjectId": project_id, "JobName": name, "PageNumber": page, "PageSize": PAGE_SIZE}
+        return self._form("ListDIJobs", params, partial(read_page, envelope="DIJobPaging"))
+
+    def ListProjects(self) -> Call[int]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-listprojects"""
+        read = partial(read_total, envelope="PageResult")
+        return Call("ListProjects", self.version, "POST", True, flat({"PageSize": _SMALL_PAGE}), read)
+
+
+class Api20240518:
+    """API 2024-05-18: parameters in the query, one envelope ``PagingInfo``, ``Success`` in answers."""
+
+    version = API_2024
+
+    def _query(
+        self, action: str, params: Mapping[str, object], read: Callable[[str, Payload], T], **more: Any
+    ) -> Call[T]:
+        return Call(action, self.version, "GET", True, flat(params), read, **more)
+
+    def StopDIJob(self, di_job_id: int, instance_id: int | None = None) -> Call[str]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-stopdijob"""
+        params = {"Id": di_job_id, "InstanceId": instance_id}
+        return self._query("StopDIJob", params, read_request_id, changes=True, di_job_id=di_job_id)
+
+    def StartDIJob(self, di_job_id: int, start_time: int | None, force_to_rerun: bool | None) -> Call[str]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-startdijob"""
+        params = {"Id": di_job_id, **_start_settings(start_time, force_to_rerun)}
+        return self._query("StartDIJob", params, read_request_id, changes=True, di_job_id=di_job_id)
+
+    def GetDIJob(self, di_job_id: int) -> Call[DIJob]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-getdijob"""
+        read = partial(read_di_job, envelope="PagingInfo", asked=di_job_id)
+        return self._query("GetDIJob", {"Id": di_job_id, "WithDetails": False}, read, di_job_id=di_job_id)
+
+    def ListDIJobs(self, project_id: int, name: str | None, page: int) -> Call[Page]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-listdijobs"""
+        # SpecType: without ALL, which kinds of job are listed is not documented.
+        params = {"ProjectId": project_id, "Name": name, "SpecType": "ALL", "PageNumber": page, "PageSize": PAGE_SIZE}
+        return self._query("ListDIJobs", params, partial(read_page, envelope="PagingInfo"))
+
+    def ListProjects(self) -> Call[int]:
+        """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-listprojects"""
+        read = partial(read_total, envelope="PagingInfo")
+        return Call("ListProjects", self.version, "POST", False, flat({"PageSize": _SMALL_PAGE}), read)
+
+
+APIS: dict[str, Api] = {API_2020: Api20200518(), API_2024: Api20240518()}

@@ -1,0 +1,308 @@
+"""Conversations with DataWorks as generators that yield Send and Sleep; no I/O and no clock of their own.
+
+Each is written once; :mod:`.transport` drives it, blocking or in an event loop, and sends the replies in. A failed
+exchange is thrown in as :class:`DataWorksUnavailable`. Retry policy is tenacity's: one ``Retrying`` whose commands
+(``DoAttempt``, ``DoSleep``) are obeyed here. Every attempt is signed anew, because the service refuses a repeated nonce.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from tenacity import DoAttempt, DoSleep, RetryCallState, Retrying
+
+from airflow_provider_dataworks.client.calls import PAGE_SIZE, Api, Call
+from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.pace import Pace
+from airflow_provider_dataworks.client.policy import ATTEMPTS, PATIENCE, retrying
+from airflow_provider_dataworks.client.replies import DIJob, JobStatus, decipher
+from airflow_provider_dataworks.exceptions import (
+    DataWorksAuthError,
+    DataWorksError,
+    DataWorksInvalidRequest,
+    DataWorksUnavailable,
+    DIJobFailed,
+    DIJobWaitTimeout,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_MAY_BE_STOPPED = (JobStatus.RUNNING, JobStatus.INITIALIZED)
+_NOT_RUNNING = (JobStatus.STOPPED, JobStatus.FINISHED)
+
+
+@dataclass(frozen=True)
+class Send:
+    """
+    Command: send this call and give back its :class:`Reply`.
+
+    :param clock_offset: seconds to add to our clock from now on, where the service told us that ours is off.
+    """
+
+    call: Call[Any]
+    clock_offset: float | None = None
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Command: let this many seconds pass."""
+
+    seconds: float
+
+
+Flow = Generator[Send | Sleep, Reply | None, T]
+
+
+@dataclass(frozen=True)
+class Service:
+    """
+    What every conversation needs to know.
+
+    :param api: operations of one API version.
+    :param pace: shared spacing of calls.
+    :param now: epoch seconds.
+    :param patience: seconds one call may spend waiting between its tries, all together.
+    """
+
+    api: Api
+    pace: Pace
+    now: Callable[[], float]
+    patience: float = PATIENCE
+
+
+def repeated(attempt: Callable[[], Flow[T]], policy: Retrying) -> Flow[T]:
+    """Run the attempt as often as the policy says; its commands are obeyed by whoever drives the flow."""
+    policy.begin()
+    state = RetryCallState(policy, None, (), {})
+    while True:
+        command = policy.iter(state)
+        if isinstance(command, DoAttempt):
+            try:
+                state.set_result((yield from attempt()))
+            except DataWorksError as error:
+                state.set_exception((type(error), error, error.__traceback__))
+        elif isinstance(command, DoSleep):
+            state.prepare_for_next_attempt()
+            yield Sleep(command)
+        else:
+            return command  # type: ignore[no-any-return]
+
+
+def _exchange(service: Service, call: Call[T]) -> Flow[T]:
+    """One try; a clock the service finds wrong is corrected once by its ``Date``, then reported."""
+    wait = service.pace.reserve()
+    if wait > 0:
+        yield Sleep(wait)
+    try:
+        return _read(call, (yield Send(call)))
+    except DataWorksAuthError as error:
+        if error.clock_skew is None:
+            raise
+        log.warning("%s Trying once more by the service's clock.", error)
+        return _read(call, (yield Send(call, clock_offset=error.clock_skew)))
+
+
+def _read(call: Call[T], reply: Reply | None) -> T:
+    if reply is None:
+        raise TypeError("the driver of a flow must answer Send with a Reply")
+    return call.read(call.action, decipher(call.action, call.di_job_id, reply))
+
+
+def ask(service: Service, call: Call[T]) -> Flow[T]:
+    """
+    One call with its retries.
+
+    A refusal by throttling, or a request that never left, is repeated. After a lost answer only a call that changes
+    nothing is: the others are the caller's to resolve, by looking at the state.
+
+    :raises DataWorksError: the last error, once tries or patience are used up.
+    """
+
+    def worth_repeating(error: BaseException) -> bool:
+        if isinstance(error, DataWorksUnavailable) and call.changes:
+            return not error.sent
+        return isinstance(error, DataWorksError) and error.retryable
+
+    return (yield from repeated(lambda: _exchange(service, call), retrying(worth_repeating, service.patience)))
+
+
+def get_di_job(service: Service, di_job_id: int) -> Flow[DIJob]:
+    """One DI job as it is now."""
+    return (yield from ask(service, service.api.GetDIJob(di_job_id)))
+
+
+def list_di_jobs(service: Service, project_id: int, name: str | None = None) -> Flow[list[DIJob]]:
+    """All DI jobs of a workspace, page by page; ``name`` must match exactly, whatever the service's filter does."""
+    jobs: dict[int, DIJob] = {}
+    page = 1
+    while True:
+        found = yield from ask(service, service.api.ListDIJobs(project_id, name, page))
+        # Pages shift when jobs come and go in between, so a job may be seen twice.
+        jobs.update((job.id, job) for job in found.jobs)
+        if not found.jobs or page * PAGE_SIZE >= found.total:
+            return [job for job in jobs.values() if name is None or job.name == name]
+        page += 1
+
+
+def wait(
+    service: Service,
+    di_job_id: int,
+    until: Callable[[DIJob], bool],
+    *,
+    deadline: float,
+    poll_interval: float,
+    first: DIJob | None = None,
+) -> Flow[DIJob]:
+    """
+    Look at a DI job until it is as wanted.
+
+    :param until: says whether it is; may raise to give up.
+    :param deadline: epoch seconds; looked at only after a look at the job, so a job that made it is never timed out.
+    :param poll_interval: seconds between looks.
+    :param first: what is known already.
+    :raises DIJobWaitTimeout: at the deadline, with the last status.
+    """
+    job = first or (yield from get_di_job(service, di_job_id))
+    while not until(job):
+        left = deadline - service.now()
+        if left <= 0:
+            raise DIJobWaitTimeout(
+                f"DI job {di_job_id} is still {job.status} although the time to wait is over.",
+                di_job_id=di_job_id,
+                last_status=str(job.status),
+                remedy="Look at the job in the DataWorks console; clear this task to wait again, or allow more time.",
+            )
+        log.info("DI job %s is %s; next look in %.0f s.", di_job_id, job.status, min(poll_interval, left))
+        yield Sleep(min(poll_interval, left))
+        job = yield from get_di_job(service, di_job_id)
+    return job
+
+
+@dataclass(frozen=True)
+class Stop:
+    """
+    How a stop went.
+
+    :param job: the DI job as seen last.
+    :param before: its status before this conversation did anything.
+    :param sent: whether this conversation sent a StopDIJob that the service took, or may have taken.
+    :param request_id: of that StopDIJob, where its answer came.
+    """
+
+    job: DIJob
+    before: JobStatus | str
+    sent: bool
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class StopRequest:
+    """
+    What to stop, and how long it may take.
+
+    :param instance_id: one instance of the job; API 2024-05-18 only.
+    :param deadline: epoch seconds.
+    :param poll_interval: seconds between looks.
+    :param remember: called with the job right before StopDIJob is sent.
+    :param forget: called when it is certain that no StopDIJob of this conversation arrived.
+    """
+
+    di_job_id: int
+    deadline: float
+    poll_interval: float
+    instance_id: int | None = None
+    remember: Callable[[DIJob], None] = field(default=lambda job: None)
+    forget: Callable[[], None] = field(default=lambda: None)
+
+
+def stop(service: Service, request: StopRequest) -> Flow[Stop]:
+    """
+    Ask a DI job to stop unless it need not be asked: look first, send at most one effective StopDIJob, do not wait.
+
+    A status that is not documented is waited out first: it cannot be known whether a stop would be safe.
+
+    :raises DataWorksError: StopDIJob was refused, or its answer stayed lost although the job still runs.
+    """
+    call = service.api.StopDIJob(request.di_job_id, request.instance_id)
+    job = yield from wait(
+        service,
+        request.di_job_id,
+        lambda job: isinstance(job.status, JobStatus),
+        deadline=request.deadline,
+        poll_interval=request.poll_interval,
+    )
+    if job.status not in _MAY_BE_STOPPED:
+        return Stop(job, job.status, sent=False, request_id=None)
+    request.remember(job)
+    sending = _StopSent(service, call, job)
+    try:
+        outcome = yield from sending.settle()
+    except DataWorksError:
+        if not sending.maybe_arrived:
+            request.forget()
+        raise
+    if not outcome.sent:
+        request.forget()
+    return outcome
+
+
+class _StopSent:
+    """One StopDIJob until its fate is known; holds what was seen and whether a request may have arrived."""
+
+    def __init__(self, service: Service, call: Call[str], job: DIJob) -> None:
+        self._service, self._call, self._job = service, call, job
+        self._before = job.status
+        self.maybe_arrived = False
+
+    def settle(self) -> Flow[Stop]:
+        """Send, and where the service refuses, let the job's status decide what the refusal means."""
+        policy = retrying(_answer_was_lost, self._service.patience)
+        for _ in range(ATTEMPTS):
+            try:
+                return (yield from repeated(self._attempt, policy))
+            except DataWorksInvalidRequest:
+                refused_in, self._job = self._job.status, (yield from get_di_job(self._service, self._job.id))
+                if self._job.status not in _MAY_BE_STOPPED:
+                    break  # it came to a stop in the meantime
+                if self._job.status == refused_in:
+                    if refused_in is JobStatus.INITIALIZED and not self.maybe_arrived:
+                        break  # it never ran, so there was nothing to stop
+                    raise
+        return Stop(self._job, self._before, sent=self.maybe_arrived, request_id=None)
+
+    def _attempt(self) -> Flow[Stop]:
+        if self.maybe_arrived:
+            self._job = yield from get_di_job(self._service, self._job.id)
+            if self._job.status not in _MAY_BE_STOPPED:
+                return Stop(self._job, self._before, sent=True, request_id=None)
+        try:
+            request_id = yield from ask(self._service, self._call)
+        except DataWorksUnavailable as error:
+            self.maybe_arrived = self.maybe_arrived or error.sent
+            raise
+        return Stop(self._job, self._before, sent=True, request_id=request_id)
+
+
+def _answer_was_lost(error: BaseException) -> bool:
+    return isinstance(error, DataWorksUnavailable) and error.sent
+
+
+def stopped(job: DIJob, *, by_us: bool) -> bool:
+    """
+    Verdict of a wait for a stop: whether nothing runs any more.
+
+    :param by_us: whether this run asked for the stop; a job that failed by itself is merely not running.
+    :raises DIJobFailed: if the job failed after our stop.
+    """
+    if job.status is JobStatus.FAILED and by_us:
+        raise DIJobFailed(
+            f"DI job {job.id} was asked to stop and ended Failed: {job.error_message or 'the service gave no text'}.",
+            di_job_id=job.id,
+            remedy="Nothing runs now, but the job may not be in a clean state: see its log in the DataWorks console.",
+        )
+    return job.status in _NOT_RUNNING or job.status is JobStatus.FAILED

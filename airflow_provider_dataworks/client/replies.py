@@ -1,0 +1,222 @@
+"""What an answer means: payload or error, job or status; nothing here sends, sleeps or decides to repeat.
+
+Follows the vendor's pages of StopDIJob, StartDIJob, GetDIJob, ListDIJobs and ListProjects in API 2020-05-18 and
+2024-05-18; they differ in the envelopes, and the second spells a stopped job ``Stop`` in GetDIJob but ``Stopped`` in
+ListDIJobs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_dataworks.client.codes import meaning
+from airflow_provider_dataworks.client.decoding import (
+    Payload,
+    Reply,
+    clock_skew,
+    decode,
+    items,
+    number,
+    retry_after,
+    text,
+)
+from airflow_provider_dataworks.exceptions import (
+    DataWorksAuthError,
+    DataWorksError,
+    DataWorksInvalidRequest,
+    DataWorksUnavailable,
+)
+
+log = logging.getLogger(__name__)
+
+_LONGEST_MESSAGE = 600
+_NO_ERROR = ("", "0", "200", "OK", "Success")
+
+
+class JobStatus(StrEnum):
+    """``JobStatus`` of a DI job, as both API versions document it."""
+
+    INITIALIZED = "Initialized"
+    RUNNING = "Running"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+    FINISHED = "Finished"
+
+    @classmethod
+    def read(cls, spelled: str) -> JobStatus | str:
+        """Return the status for the service's text; one that is not documented stays text and is logged once."""
+        try:
+            return _STATUS_BY_TEXT[spelled]
+        except KeyError:
+            if spelled not in _unknown_seen:
+                _unknown_seen.add(spelled)
+                log.warning("JobStatus %r is not documented; it is waited on like a job that still changes.", spelled)
+            return spelled
+
+
+_STATUS_BY_TEXT = {**{status.value: status for status in JobStatus}, "Stop": JobStatus.STOPPED}
+_unknown_seen: set[str] = set()
+
+
+@dataclass(frozen=True)
+class DIJob:
+    """
+    One DI job as the service described it.
+
+    :param status: a :class:`JobStatus`, or the service's own text where it is not a documented one.
+    :param error_message: why the job failed; only API 2020-05-18 tells.
+    :param raw: the service's own fields.
+    """
+
+    id: int
+    status: JobStatus | str
+    project_id: int | None = None
+    name: str | None = None
+    error_message: str | None = None
+    job_type: str | None = None
+    raw: Payload = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list: its DI jobs and how many there are in all."""
+
+    jobs: tuple[DIJob, ...]
+    total: int
+
+
+def decipher(action: str, di_job_id: int | None, reply: Reply) -> Payload:
+    """
+    Read an answer.
+
+    :return: the payload of a good answer.
+    :raises DataWorksError: of the class that code, message and HTTP status together mean.
+    """
+    if 300 <= reply.status < 400:
+        raise DataWorksInvalidRequest(
+            "the endpoint answered with a redirect, which is not followed: it would carry the signature elsewhere.",
+            action=action,
+            di_job_id=di_job_id,
+            status=reply.status,
+            remedy="Check host and region of the connection; something else than DataWorks answers there.",
+        )
+    payload = decode(reply)
+    if payload is None:
+        raise _without_payload(action, di_job_id, reply)
+    code = text(payload, "Code", "code", "ErrorCode", "errorCode")
+    success = text(payload, "Success", "success")
+    refused = success is not None and success.lower() == "false"
+    coded = code is not None and code not in _NO_ERROR and success is None
+    if reply.status < 400 and not refused and not coded:
+        return payload
+    raise _error(action, di_job_id, reply, payload, code)
+
+
+def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, code: str | None) -> DataWorksError:
+    message = text(payload, "Message", "message", "ErrorMessage", "errorMessage") or ""
+    found = meaning(code, reply.status, message)
+    if code in ("SignatureDoesNotMatch", "IncompleteSignature"):
+        # The service echoes the string to sign here, with every parameter of the older signature in it, the token too.
+        message = "the signature the service calculated is not the one that was sent."
+    if not message:
+        message = "the service refused it without saying why." if reply.status < 400 else "the service gave no message."
+    facts: dict[str, Any] = {
+        "code": code,
+        "status": reply.status,
+        "request_id": text(payload, "RequestId", "requestId"),
+        "action": action,
+        "di_job_id": di_job_id,
+        "retry_after": retry_after(reply),
+        "remedy": found.remedy,
+    }
+    if found.error is DataWorksAuthError:
+        skew = clock_skew(reply) if code in ("InvalidTimeStamp.Expired", "IllegalTimestamp") else None
+        if skew is not None:
+            message = f"{message} The service's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours."
+        return DataWorksAuthError(message[:_LONGEST_MESSAGE], clock_skew=skew, **facts)
+    return found.error(message[:_LONGEST_MESSAGE], **facts)
+
+
+def _without_payload(action: str, di_job_id: int | None, reply: Reply) -> DataWorksError:
+    # Not the body's text: a gateway's error page may show the request, which in the older signature holds the token.
+    kind = reply.headers.get("content-type", "no content type")
+    message = f"the answer is not one of DataWorks ({kind}, {len(reply.body)} bytes)."
+    found = meaning(None, reply.status)
+    return found.error(
+        message,
+        action=action,
+        di_job_id=di_job_id,
+        status=reply.status,
+        retry_after=retry_after(reply),
+        remedy=found.remedy,
+    )
+
+
+def half_an_answer(action: str, missing: str, payload: Payload) -> DataWorksUnavailable:
+    """Error for a good answer that lacks what it must hold; the call may have had its effect."""
+    return DataWorksUnavailable(
+        f"the answer is incomplete or contradictory: {missing}.", action=action, request_id=text(payload, "RequestId")
+    )
+
+
+def read_request_id(action: str, payload: Payload) -> str:
+    """Return the request id of a plain answer, such as StopDIJob's."""
+    found = text(payload, "RequestId", "requestId")
+    if found is None:
+        raise half_an_answer(action, "there is no RequestId", payload)
+    return found
+
+
+def read_di_job(action: str, payload: Payload, envelope: str, asked: int) -> DIJob:
+    """Return the DI job of a GetDIJob answer: in ``Data`` in 2020-05-18, in ``PagingInfo`` in 2024-05-18."""
+    inner = payload.get(envelope)
+    if not isinstance(inner, Mapping):
+        raise half_an_answer(action, f"there is no {envelope}", payload)
+    job = _di_job(action, inner, payload)
+    if job.id != asked:
+        raise half_an_answer(action, f"it is about DI job {job.id}, but {asked} was asked for", payload)
+    return job
+
+
+def read_page(action: str, payload: Payload, envelope: str) -> Page:
+    """Return one page of a ListDIJobs answer."""
+    inner = payload.get(envelope)
+    if not isinstance(inner, Mapping):
+        raise half_an_answer(action, f"there is no {envelope}", payload)
+    total = number(inner.get("TotalCount"))
+    if total is None:
+        raise half_an_answer(action, f"there is no {envelope}.TotalCount", payload)
+    found = items(inner.get("DIJobs"))
+    if not all(isinstance(item, Mapping) for item in found):
+        raise half_an_answer(action, f"{envelope}.DIJobs holds something else than DI jobs", payload)
+    return Page(tuple(_di_job(action, item, payload) for item in found), total)
+
+
+def read_total(action: str, payload: Payload, envelope: str) -> int:
+    """Return the number of workspaces of a ListProjects answer."""
+    inner = payload.get(envelope)
+    total = number(inner.get("TotalCount")) if isinstance(inner, Mapping) else None
+    if total is None:
+        raise half_an_answer(action, f"there is no {envelope}.TotalCount", payload)
+    return total
+
+
+def _di_job(action: str, fields: Payload, payload: Payload) -> DIJob:
+    job_id = number(fields.get("Id")) or number(fields.get("DIJobId"))
+    status = text(fields, "JobStatus")
+    if job_id is None or status is None:
+        raise half_an_answer(action, "a DI job has no id or no JobStatus", payload)
+    return DIJob(
+        id=job_id,
+        status=JobStatus.read(status),
+        project_id=number(fields.get("ProjectId")),
+        name=text(fields, "JobName", "Name"),
+        error_message=text(fields, "ErrorMessage"),
+        job_type=text(fields, "JobType"),
+        raw=fields,
+    )

@@ -1,0 +1,127 @@
+"""What a client is told: endpoint, versions and limits, checked field by field; nothing is looked up or sent."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from airflow_provider_dataworks.client.signing import ACS3, SIGNATURES
+from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+
+API_2020 = "2020-05-18"
+API_2024 = "2024-05-18"
+API_VERSIONS = (API_2020, API_2024)
+NETWORKS = {"public": "dataworks", "vpc": "dataworks-vpc"}
+
+# The region becomes part of the host that receives signed requests, so only the shape of a region id may pass.
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    One account at one endpoint, without its keys.
+
+    :param endpoint: ``https://host[:port]``, as :func:`endpoint` returns it.
+    :param api_version: ``2020-05-18`` or ``2024-05-18``.
+    :param signature: ``ACS3-HMAC-SHA256`` or ``HMAC-SHA1``.
+    :param connect_timeout: seconds to wait for a connection.
+    :param read_timeout: seconds to wait for the next byte of an answer.
+    :param max_qps: calls per second that this process may make.
+    """
+
+    endpoint: str
+    api_version: str = API_2020
+    signature: str = ACS3
+    connect_timeout: float = 5.0
+    read_timeout: float = 10.0
+    max_qps: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse what could only fail later, naming the field."""
+        one_of("api_version", self.api_version, API_VERSIONS)
+        one_of("signature", self.signature, SIGNATURES)
+        for field, most in (("connect_timeout", 600), ("read_timeout", 600), ("max_qps", 1000)):
+            value = getattr(self, field)
+            if not 0 < value <= most:
+                raise refusal(field, f"{value!r} is not a number above 0 and up to {most}")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the endpoint is an address of this machine, such as the emulator's."""
+        return _is_loopback(urlsplit(self.endpoint).hostname or "")
+
+
+def endpoint(
+    *, region: str | None = None, network: str | None = None, host: str | None = None, port: int | None = None
+) -> str:
+    """
+    Base address of the service.
+
+    Follows the vendor's endpoint pages: ``dataworks.<region>.aliyuncs.com``, and ``dataworks-vpc.<region>…`` from
+    inside a VPC (the vendor's SDK ignores ``network`` for the regions it knows).
+
+    :param region: region id, for example ``cn-shanghai``.
+    :param network: ``public`` (default) or ``vpc``.
+    :param host: bare host or ``https://host``, used instead of the region; ``http`` only for a loopback address.
+    :param port: port, where it is not the scheme's own.
+    :raises DataWorksInvalidRequest: naming the field.
+    """
+    product = NETWORKS[one_of("network", network or "public", tuple(NETWORKS))]
+    if host:
+        return _from_host(host, port)
+    if not region:
+        raise refusal("region", "is missing", "Set the region of the workspace, for example cn-shanghai, or a host.")
+    if not _REGION.fullmatch(region):
+        raise refusal("region", f"{region!r} is not a region id", "Give it like cn-shanghai or ap-southeast-1.")
+    return f"https://{product}.{region}.aliyuncs.com" + (f":{port}" if port not in (None, 443) else "")
+
+
+def _from_host(text: str, port: int | None) -> str:
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        host, own_port = (parts.hostname or ""), parts.port
+    except ValueError as error:
+        raise refusal("host", "has no valid port", "Give the port as a number from 1 to 65535.") from error
+    extra = parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/")
+    if extra or not (_is_address(host) or _HOST.fullmatch(host)) or ".." in host:
+        raise refusal(
+            "host", "is not a bare host", "Give it like dataworks.cn-shanghai.aliyuncs.com, without path or user."
+        )
+    if parts.scheme not in ("http", "https"):
+        raise refusal("host", f"{parts.scheme!r} is not a scheme to call", "Leave the scheme out, or write https://.")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise refusal("host", f"http://{host} would send signed requests in the clear", "Use https://.")
+    number = own_port or port
+    if number is not None and not 0 < number < 65536:
+        raise refusal("port", f"{number!r} is not a port")
+    name = f"[{host}]" if ":" in host else host
+    default = 443 if parts.scheme == "https" else 80
+    return f"{parts.scheme}://{name}" + (f":{number}" if number not in (None, default) else "")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
+    """Return the value if it is one of those allowed, else refuse it with the list."""
+    if value not in allowed:
+        raise refusal(field, f"{value!r} is not known", f"Use one of: {', '.join(allowed)}.")
+    return value
+
+
+def refusal(field: str, problem: str, remedy: str | None = None) -> DataWorksInvalidRequest:
+    """Error for a field that was refused before anything was sent."""
+    return DataWorksInvalidRequest(f"{field}: {problem}.", remedy=remedy or f"Correct {field}.")

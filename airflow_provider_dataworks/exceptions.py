@@ -1,0 +1,151 @@
+"""
+Everything that can go wrong, as plain picklable exceptions; nothing here decides which answer means which error.
+
+::
+
+    DataWorksError
+    ├── DataWorksThrottled        refused for now, not executed; .retry_after: how long the service asked to wait
+    ├── DataWorksUnavailable      5xx, broken answer, connection trouble; .sent: whether the request may have arrived
+    ├── DataWorksAuthError        key, token, signature or clock (.clock_skew)
+    ├── DataWorksForbidden        the key is good, but may not do this: RAM, workspace role, edition
+    ├── DataWorksNotFound         no such DI job or workspace here
+    ├── DataWorksInvalidRequest   bad input, refused by us before anything is sent or by the service (also a ValueError)
+    ├── DataWorksQuotaExceeded    the daily or edition quota is used up: waiting minutes does not help
+    ├── DIJobFailed               the DI job itself ended in an error
+    └── DIJobWaitTimeout          the time to wait ran out; .last_status says what was seen last
+
+Whether an error is worth repeating (``retryable``) is settled by its class where the answer is read, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+
+
+class Facts(TypedDict, total=False):
+    """The keyword arguments that every error takes; see :class:`DataWorksError`."""
+
+    code: str | None
+    status: int | None
+    request_id: str | None
+    action: str | None
+    di_job_id: int | None
+    retry_after: float | None
+    remedy: str | None
+
+
+class DataWorksError(Exception):
+    """
+    Base of all errors of this package.
+
+    :param message: what the service, or this package, says went wrong.
+    :param code: the service's error code, verbatim, or ``None`` where there was none.
+    :param status: HTTP status of the answer, or ``None`` where there was no answer.
+    :param request_id: the service's request id, what its support asks for.
+    :param action: the operation, for example ``StopDIJob``.
+    :param di_job_id: the DI job the operation was about.
+    :param retry_after: seconds the service asked to wait, or ``None``.
+    :param remedy: what the reader should do about it.
+    """
+
+    retryable = False
+
+    def __init__(self, message: str = "", **facts: Unpack[Facts]) -> None:
+        # Only the message stands in args, so that pickling can rebuild the error; the rest travels in __dict__.
+        super().__init__(message)
+        self.message = message
+        self.code = facts.get("code")
+        self.status = facts.get("status")
+        self.request_id = facts.get("request_id")
+        self.action = facts.get("action")
+        self.di_job_id = facts.get("di_job_id")
+        self.retry_after = facts.get("retry_after")
+        self.remedy = facts.get("remedy")
+
+    @property
+    def summary(self) -> str:
+        """Action, job, code, HTTP status, request id and what happened, without the remedy."""
+        job = f"DI job {self.di_job_id}" if self.di_job_id else ""
+        status = f"HTTP {self.status}" if self.status else ""
+        request = f"request id {self.request_id}" if self.request_id else ""
+        subject = " of ".join(filter(None, (self.action, job)))
+        facts = ", ".join(filter(None, (self.code, status, request)))
+        head = " ".join(filter(None, (subject and f"{subject} failed", facts and f"({facts})")))
+        return ": ".join(filter(None, (head, self.message)))
+
+    def __str__(self) -> str:
+        """Text for a task log: the summary and what to do about it."""
+        return f"{self.summary} What to do: {self.remedy}" if self.remedy else self.summary
+
+    def __repr__(self) -> str:
+        """Class and facts; never anything that was sent."""
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+class DataWorksThrottled(DataWorksError):
+    """The service refused the call because of its rate limits; nothing was executed, a later try may pass."""
+
+    retryable = True
+
+
+class DataWorksUnavailable(DataWorksError):
+    """
+    The service, or the way to it, failed for now.
+
+    :param sent: whether the request may have arrived; then its effect may have happened, and a call that changes
+        something must look at the state before it is sent again.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str = "", *, sent: bool = True, **facts: Unpack[Facts]) -> None:
+        super().__init__(message, **facts)
+        self.sent = sent
+
+
+class DataWorksAuthError(DataWorksError):
+    """
+    The service does not accept who we are: key, token, signature or clock.
+
+    :param clock_skew: seconds by which the service's clock is ahead of ours, where the error is about the clock.
+    """
+
+    def __init__(self, message: str = "", *, clock_skew: float | None = None, **facts: Unpack[Facts]) -> None:
+        super().__init__(message, **facts)
+        self.clock_skew = clock_skew
+
+
+class DataWorksForbidden(DataWorksError):
+    """The key is good, but it may not do this: RAM policy, workspace role or DataWorks edition."""
+
+
+class DataWorksNotFound(DataWorksError):
+    """There is no such DI job or workspace at this endpoint."""
+
+
+class DataWorksInvalidRequest(DataWorksError, ValueError):
+    """Bad input: found by this package before anything was sent, or refused by the service."""
+
+
+class DataWorksQuotaExceeded(DataWorksError):
+    """The daily or edition quota of API calls is used up: permanent for today."""
+
+
+class DIJobFailed(DataWorksError):
+    """
+    The DI job ended in an error.
+
+    :param status: is ``None`` here: this is no HTTP error; the job's own text is in ``message``.
+    """
+
+
+class DIJobWaitTimeout(DataWorksError):
+    """
+    The DI job did not reach the state in the time given.
+
+    :param last_status: the status seen last.
+    """
+
+    def __init__(self, message: str = "", *, last_status: str | None = None, **facts: Unpack[Facts]) -> None:
+        super().__init__(message, **facts)
+        self.last_status = last_status

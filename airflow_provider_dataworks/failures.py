@@ -1,0 +1,83 @@
+"""The permanent errors of this package as Airflow failures, so that no Airflow version burns retries on them.
+
+``AirflowFailException`` is the one signal every Airflow version understands. Each class here is still the error of
+:mod:`airflow_provider_dataworks.exceptions` it is named for, so ``except DataWorksForbidden`` catches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_dataworks import exceptions
+
+
+class DataWorksError(exceptions.DataWorksError, AirflowFailException):
+    """A permanent error without a class of its own."""
+
+
+class DataWorksAuthError(exceptions.DataWorksAuthError, AirflowFailException):
+    """Key, token, signature or clock is not accepted."""
+
+
+class DataWorksForbidden(exceptions.DataWorksForbidden, AirflowFailException):
+    """The key may not do this."""
+
+
+class DataWorksNotFound(exceptions.DataWorksNotFound, AirflowFailException):
+    """There is no such DI job or workspace."""
+
+
+class DataWorksInvalidRequest(exceptions.DataWorksInvalidRequest, AirflowFailException):
+    """Bad input."""
+
+
+class DataWorksQuotaExceeded(exceptions.DataWorksQuotaExceeded, AirflowFailException):
+    """The quota of API calls is used up."""
+
+
+class DIJobFailed(exceptions.DIJobFailed, AirflowFailException):
+    """The DI job ended in an error."""
+
+
+class DIJobWaitTimeout(exceptions.DIJobWaitTimeout, AirflowFailException):
+    """The time to wait ran out."""
+
+
+_FAILURES: dict[type[exceptions.DataWorksError], type[exceptions.DataWorksError]] = {
+    found.__mro__[1]: found
+    for found in (
+        DataWorksError,
+        DataWorksAuthError,
+        DataWorksForbidden,
+        DataWorksNotFound,
+        DataWorksInvalidRequest,
+        DataWorksQuotaExceeded,
+        DIJobFailed,
+        DIJobWaitTimeout,
+    )
+}
+
+
+def as_airflow_sees_it(error: exceptions.DataWorksError) -> exceptions.DataWorksError:
+    """Return the error as Airflow must see it: a permanent one as a failure with the same facts, others as they are."""
+    failure = _FAILURES.get(type(error))
+    if failure is None or error.retryable:
+        return error
+    found = failure(error.message)
+    found.__dict__.update(error.__dict__)
+    return found.with_traceback(error.__traceback__)
+
+
+@contextmanager
+def crossing() -> Iterator[None]:
+    """Let errors of the block cross into Airflow as what Airflow must do about them."""
+    try:
+        yield
+    except exceptions.DataWorksError as error:
+        seen = as_airflow_sees_it(error)
+        if seen is error:
+            raise
+        raise seen from error.__cause__

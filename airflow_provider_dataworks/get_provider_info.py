@@ -1,0 +1,94 @@
+"""What Airflow learns about this package without importing it: one dict of plain values; imports nothing else."""
+
+from __future__ import annotations
+
+
+def _text(label: str, description: str, **schema: object) -> dict[str, object]:
+    # The null lets an optional field stay empty in the form.
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
+
+
+def _number(label: str, description: str, kind: str = "number", **schema: object) -> dict[str, object]:
+    return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
+
+
+CONN_FIELDS: dict[str, dict[str, object]] = {
+    "region": _text(
+        "Region",
+        "Region of the workspace, for example cn-shanghai. Not needed where a host is given.",
+        examples=["cn-shanghai", "cn-hangzhou", "cn-beijing", "cn-shenzhen", "ap-southeast-1", "eu-central-1"],
+    ),
+    "network": _text(
+        "Network",
+        "public: over the internet; vpc: from inside a VPC of the same region.",
+        enum=["public", "vpc"],
+        default="public",
+    ),
+    "api_version": _text(
+        "API version",
+        "2020-05-18 needs Enterprise or Flagship Edition; 2024-05-18 works with every edition and the new Data Studio.",
+        enum=["2020-05-18", "2024-05-18"],
+        default="2020-05-18",
+    ),
+    "signature": _text(
+        "Signature",
+        "ACS3-HMAC-SHA256 unless something on the way needs the older RPC form.",
+        enum=["ACS3-HMAC-SHA256", "HMAC-SHA1"],
+        default="ACS3-HMAC-SHA256",
+    ),
+    "security_token": _text("STS token", "Only with temporary keys of the Security Token Service.", format="password"),
+    "project_id": _number("Workspace id", "Used by the connection test, and for links.", kind="integer", minimum=1),
+    "connect_timeout": _number(
+        "Connect timeout", "Seconds to wait for a connection; 5 if empty.", minimum=1, maximum=600
+    ),
+    "read_timeout": _number(
+        "Read timeout", "Seconds to wait for the next byte of an answer; 10 if empty.", minimum=1, maximum=600
+    ),
+    "max_qps": _number(
+        "Calls per second",
+        "The most one process makes; 5 if empty, which is what most editions allow.",
+        minimum=0.1,
+        maximum=1000,
+    ),
+}
+
+UI_FIELD_BEHAVIOUR: dict[str, object] = {
+    "hidden-fields": ["schema"],
+    "relabeling": {"login": "AccessKey ID", "password": "AccessKey Secret", "host": "Endpoint (optional)"},
+    # The port stays visible: the Test button of Airflow 3.3 fails on a connection that has none.
+    "placeholders": {
+        "login": "LTAI...",
+        "host": "dataworks.cn-shanghai.aliyuncs.com, in place of the region",
+        "port": "443",
+    },
+}
+
+
+def get_provider_info() -> dict[str, object]:
+    """Return the provider info, as Airflow's ``provider_info.schema.json`` describes it."""
+    package = "airflow_provider_dataworks"
+    name = "Alibaba Cloud DataWorks"
+    return {
+        "package-name": "airflow-provider-dataworks",
+        "name": name,
+        "description": "Stop, check and restart DataWorks Data Integration jobs around maintenance windows.",
+        "integrations": [
+            {
+                "integration-name": name,
+                "external-doc-url": "https://www.alibabacloud.com/help/en/dataworks/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": name, "python-modules": [f"{package}.hooks.dataworks"]}],
+        "operators": [{"integration-name": name, "python-modules": [f"{package}.operators.dataworks"]}],
+        "sensors": [{"integration-name": name, "python-modules": [f"{package}.sensors.dataworks"]}],
+        "connection-types": [
+            {
+                "connection-type": "dataworks",
+                "hook-class-name": f"{package}.hooks.dataworks.DataWorksHook",
+                "hook-name": name,
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": CONN_FIELDS,
+            }
+        ],
+    }

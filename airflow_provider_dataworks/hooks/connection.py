@@ -1,0 +1,112 @@
+"""What an Airflow connection of type ``dataworks`` says, as checked settings and keys; opens and sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataworks.client.calls import int64
+from airflow_provider_dataworks.client.credentials import Credentials
+from airflow_provider_dataworks.client.settings import Settings, endpoint, refusal
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+_CREDENTIAL_TYPES = ("access_key", "sts")
+# Names that Airflow's own Alibaba provider uses in extra for what stands in the standard fields here.
+_SYNONYMS = {"login": "access_key_id", "password": "access_key_secret", "host": "endpoint"}
+
+
+@dataclass(frozen=True)
+class Account:
+    """
+    A connection, read and checked.
+
+    :param project_id: the workspace the connection names, if any.
+    """
+
+    settings: Settings
+    credentials: Credentials
+    project_id: int | None
+
+
+def secrets_of(connection: Connection) -> tuple[str, ...]:
+    """Every value of the connection that must not be seen, so that it can be masked before anything can fail."""
+    extra = _extra(connection)
+    found = (connection.password, extra.get("access_key_secret"), extra.get("security_token"))
+    return tuple(str(value) for value in found if value)
+
+
+def read_account(connection: Connection) -> Account:
+    """
+    Read and check every field.
+
+    :raises DataWorksInvalidRequest: naming the field and the remedy, before anything is sent.
+    """
+    extra = _extra(connection)
+    fields = {field: _either(connection, extra, field) for field in _SYNONYMS}
+    region = _optional(extra, "region")
+    if not (fields["host"] or region) and extra:
+        known = f"extra holds: {', '.join(sorted(extra))}"
+        raise refusal("region", f"is missing, and there is no host ({known})", "Set region, for example cn-shanghai.")
+    choices: dict[str, Any] = {name: _optional(extra, name) for name in ("api_version", "signature")}
+    limits = {name: _number(extra, name) for name in ("connect_timeout", "read_timeout", "max_qps")}
+    settings = Settings(
+        endpoint(region=region, network=_optional(extra, "network"), host=fields["host"], port=connection.port or None),
+        **{name: value for name, value in {**choices, **limits}.items() if value is not None},
+    )
+    project_id = extra.get("project_id")
+    return Account(
+        settings=settings,
+        credentials=_credentials(extra, fields),
+        project_id=None if project_id in (None, "") else int64(project_id, "project_id"),
+    )
+
+
+def _credentials(extra: Mapping[str, Any], fields: Mapping[str, str | None]) -> Credentials:
+    token = _optional(extra, "security_token")
+    kind = _optional(extra, "credential_type") or ("sts" if token else "access_key")
+    if kind not in _CREDENTIAL_TYPES:
+        raise refusal("credential_type", f"{kind!r} is not known", f"Use one of: {', '.join(_CREDENTIAL_TYPES)}.")
+    # A blank key is never filled from somewhere else, such as the environment: it would sign as somebody else.
+    if not fields["login"]:
+        raise refusal("login", "the AccessKey ID is missing", "Set login of the connection to the AccessKey ID.")
+    if not fields["password"]:
+        raise refusal("password", "the AccessKey Secret is missing", "Set password to the AccessKey Secret.")
+    if kind == "sts" and not token:
+        raise refusal("security_token", "is missing although credential_type is sts", "Set the STS token.")
+    return Credentials(fields["login"], fields["password"], token)
+
+
+def _extra(connection: Connection) -> Mapping[str, Any]:
+    found: Any = connection.extra_dejson
+    return found if isinstance(found, Mapping) else {}
+
+
+def _either(connection: Connection, extra: Mapping[str, Any], field: str) -> str | None:
+    standard, other = getattr(connection, field) or None, _optional(extra, _SYNONYMS[field])
+    if standard and other and standard != other:
+        raise refusal(field, f"differs from {_SYNONYMS[field]} in extra", "Give it in one place only.")
+    return standard or other
+
+
+def _optional(extra: Mapping[str, Any], name: str) -> str | None:
+    value = extra.get(name)
+    if value in (None, ""):
+        return None
+    if not isinstance(value, str):
+        raise refusal(name, f"is a {type(value).__name__}, not text")
+    return value.strip() or None
+
+
+def _number(extra: Mapping[str, Any], name: str) -> float | None:
+    value = extra.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        if isinstance(value, bool):
+            raise TypeError(name)
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise refusal(name, f"{value!r} is not a number") from error

@@ -1,0 +1,252 @@
+"""Airflow connection in, signed client out; retrying, stopping and waiting are in the client's flows, never here."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook, mask_secret
+
+from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from airflow_provider_dataworks.client.flows import Flow, Service
+    from airflow_provider_dataworks.client.replies import DIJob
+    from airflow_provider_dataworks.client.transport import AcsAuth, Session
+    from airflow_provider_dataworks.hooks.connection import Account
+
+T = TypeVar("T")
+
+
+class DataWorksHook(BaseHook):
+    """
+    Talk to Alibaba Cloud DataWorks about DI jobs (real-time synchronization jobs of Data Integration).
+
+    Speaks API 2020-05-18 and 2024-05-18, as the connection's ``api_version`` says; every request is signed. A call that
+    is throttled, or fails for now, is tried a few times within about 45 seconds. Permanent errors are
+    ``AirflowFailException`` too, so that a task they end does not burn retries. Nothing is looked up or opened before
+    the first call.
+
+    Vendor's reference: https://www.alibabacloud.com/help/en/dataworks/developer-reference/
+
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``.
+    """
+
+    conn_name_attr = "dataworks_conn_id"
+    default_conn_name = "dataworks_default"
+    conn_type = "dataworks"
+    hook_name = "Alibaba Cloud DataWorks"
+
+    def __init__(self, dataworks_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataworks_conn_id = dataworks_conn_id
+        # Replaced by tests and the emulator's users; Airflow itself always takes the real clock.
+        self.now: Callable[[], float] = time.time
+        self.sleep: Callable[[float], None] = time.sleep
+
+    @cached_property
+    def account(self) -> Account:
+        """
+        The connection, read and checked, its secrets masked.
+
+        :raises DataWorksInvalidRequest: naming the field that is wrong.
+        """
+        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.hooks.connection import read_account, secrets_of
+
+        connection = self.get_connection(self.dataworks_conn_id)
+        for secret in secrets_of(connection):
+            mask_secret(secret)
+        with crossing():
+            return read_account(connection)
+
+    @cached_property
+    def service(self) -> Service:
+        """What flows need to talk to this connection's account; see :mod:`airflow_provider_dataworks.client.flows`."""
+        from airflow_provider_dataworks.client.calls import APIS
+        from airflow_provider_dataworks.client.flows import Service
+        from airflow_provider_dataworks.client.pace import shared_pace
+
+        settings = self.account.settings
+        pace = shared_pace(settings.endpoint, self.account.credentials.access_key_id, settings.max_qps)
+        return Service(APIS[settings.api_version], pace, lambda: self.now())
+
+    @cached_property
+    def _auth(self) -> AcsAuth:
+        from airflow_provider_dataworks.client.credentials import StaticCredentials
+        from airflow_provider_dataworks.client.transport import AcsAuth
+
+        return AcsAuth(self.account.settings, StaticCredentials(self.account.credentials), clock=lambda: self.now())
+
+    @cached_property
+    def _session(self) -> Session:
+        from airflow_provider_dataworks.client.transport import Session
+
+        return Session(self.account.settings, self._auth)
+
+    def get_conn(self) -> httpx.Client:
+        """
+        Return a client of the HTTP library that signs every request, for operations this hook has no method for.
+
+        Give ``x-acs-action`` as a header; ``x-acs-version`` is the connection's unless given. It does not retry.
+        """
+        return self._session.client
+
+    def run(self, flow: Flow[T]) -> T:
+        """
+        Drive a conversation of :mod:`airflow_provider_dataworks.client.flows` to its end, blocking.
+
+        :raises DataWorksError: permanent ones are ``AirflowFailException`` too.
+        """
+        from airflow_provider_dataworks.client.transport import run
+        from airflow_provider_dataworks.failures import crossing
+
+        with crossing():
+            return run(flow, self._session.exchange, self.sleep)
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Drive a conversation to its end in an event loop; see :meth:`run`. Read :attr:`account` before."""
+        from airflow_provider_dataworks.client.transport import AsyncSession, arun
+        from airflow_provider_dataworks.failures import crossing
+
+        session = AsyncSession(self.account.settings, self._auth)
+        try:
+            with crossing():
+                return await arun(flow, session.exchange)
+        finally:
+            await session.close()
+
+    def stop_di_job(self, di_job_id: int | str, instance_id: int | str | None = None) -> str:
+        """
+        Send one StopDIJob and return its request id; the job stops some time later.
+
+        This asks in any state of the job and does not resolve a lost answer. To be sure, use ``StopDIJobOperator``.
+
+        :param instance_id: one instance of the job; API 2024-05-18 only.
+        :raises DataWorksUnavailable: ``.sent`` says whether the request may have arrived.
+        """
+        from airflow_provider_dataworks.client.flows import ask
+
+        return self._ask(
+            lambda ids: ask(self.service, self.service.api.StopDIJob(ids["di_job_id"], ids.get("instance_id"))),
+            di_job_id=di_job_id,
+            instance_id=instance_id,
+        )
+
+    def start_di_job(
+        self, di_job_id: int | str, *, start_time: int | None = None, force_to_rerun: bool | None = None
+    ) -> str:
+        """
+        Send one StartDIJob and return its request id; the job runs some time later.
+
+        :param start_time: epoch seconds to read the source's log from; without it the job resumes where it stopped.
+        :param force_to_rerun: run every step again, the full load too.
+        """
+        from airflow_provider_dataworks.client.flows import ask
+
+        return self._ask(
+            lambda ids: ask(self.service, self.service.api.StartDIJob(ids["di_job_id"], start_time, force_to_rerun)),
+            di_job_id=di_job_id,
+        )
+
+    def get_di_job(self, di_job_id: int | str) -> DIJob:
+        """Return a DI job as it is now."""
+        from airflow_provider_dataworks.client.flows import get_di_job
+
+        return self._ask(lambda ids: get_di_job(self.service, ids["di_job_id"]), di_job_id=di_job_id)
+
+    def list_di_jobs(self, project_id: int | str, *, name: str | None = None) -> list[DIJob]:
+        """
+        Return the DI jobs of a workspace.
+
+        :param name: only the job of exactly this name.
+        """
+        from airflow_provider_dataworks.client.flows import list_di_jobs
+
+        return self._ask(lambda ids: list_di_jobs(self.service, ids["project_id"], name), project_id=project_id)
+
+    def wait_until_stopped(self, di_job_id: int | str, *, timeout: float, poll_interval: float) -> DIJob:
+        """
+        Look at a DI job until nothing of it runs any more (Stopped or Finished).
+
+        :param timeout: seconds to wait at most.
+        :param poll_interval: seconds between looks.
+        :raises DIJobFailed: the job ended Failed.
+        :raises DIJobWaitTimeout: the time ran out.
+        """
+        from functools import partial
+
+        from airflow_provider_dataworks.client.flows import stopped, wait
+
+        return self._ask(
+            lambda ids: wait(
+                self.service,
+                ids["di_job_id"],
+                partial(stopped, by_us=True),
+                deadline=self.now() + timeout,
+                poll_interval=poll_interval,
+            ),
+            di_job_id=di_job_id,
+        )
+
+    def _ask(self, flow: Callable[[dict[str, int]], Flow[T]], **ids: int | str | None) -> T:
+        """Check the ids, then build the flow and run it: nothing may be sent for a bad id."""
+        from airflow_provider_dataworks.client.calls import int64
+        from airflow_provider_dataworks.failures import crossing
+
+        with crossing():
+            checked = {name: int64(value, name) for name, value in ids.items() if value is not None}
+            return self.run(flow(checked))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Ask DataWorks something cheap that changes nothing, once; behind the Test button of the connection form.
+
+        :return: whether it answered, and what to do if not; never a secret.
+        """
+        from dataclasses import replace
+
+        from airflow_provider_dataworks.client.flows import ask
+
+        try:
+            service = replace(self.service, patience=0)
+            workspaces = self.run(ask(service, service.api.ListProjects()))
+            text = f"{self.account.settings.endpoint} answered: {workspaces} workspaces visible"
+            project_id = self.account.project_id
+            if project_id is not None:
+                jobs = self.run(ask(service, service.api.ListDIJobs(project_id, None, 1))).total
+                text = f"{text}, {jobs} DI jobs in workspace {project_id}"
+        except (DataWorksError, AirflowException) as error:
+            return False, str(error)
+        return True, f"{text}."
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Form of Airflow 2.11 to 3.1, from the same dict that later versions read from the provider info."""
+        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Form fields of Airflow 2.11 to 3.1, from the same dict that later versions read from the provider info."""
+        # Only the web server that draws such a form has these; no other part of Airflow may need them.
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from flask_babel import lazy_gettext
+        from wtforms import PasswordField, StringField
+
+        def widget(field: dict[str, Any]) -> Any:
+            schema = field["schema"]
+            choices = f" One of: {', '.join(schema['enum'])}." if "enum" in schema else ""
+            common = {"label": lazy_gettext(field["label"]), "description": f"{field['description']}{choices}"}
+            # Text fields only: one form holds the fields of all connection types, and a drop-down or number field
+            # left empty by another type would keep that one from being saved.
+            if schema.get("format") == "password":
+                return PasswordField(**common, widget=BS3PasswordFieldWidget())
+            return StringField(**common, widget=BS3TextFieldWidget(), default=schema.get("default"))
+
+        return {name: widget(field) for name, field in CONN_FIELDS.items()}

@@ -1,0 +1,98 @@
+"""How Airflow retries tasks of this package: the defaults, and a policy that waits as asked; sends nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksThrottled
+from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_3_PLUS
+
+if TYPE_CHECKING or AIRFLOW_V_3_3_PLUS:
+    from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+else:
+    RetryPolicy = object
+
+# What a task gets whose author set nothing: Airflow's own default of no retry would lose a stop to one busy minute.
+RETRIES: int = conf.getint("core", "default_task_retries", fallback=0) or 3
+RETRY_DELAY = timedelta(minutes=1)
+_DEFAULTS: dict[str, Any] = {"retries": RETRIES, "retry_delay": RETRY_DELAY, "retry_exponential_backoff": True}
+
+
+class DataWorksRetryPolicy(RetryPolicy):
+    """
+    Retry a throttled task exactly when the service asked for it, and fail at once where a retry cannot help.
+
+    Operators and sensors of this package install it by themselves on Airflow 3.3 and later, where the author set no
+    ``retry_policy``; below that Airflow has no such thing and its own ``retry_delay`` applies. It never grants more
+    tries than ``retries``. See Airflow's page on retry policies (AIP-105).
+
+    :param max_delay: the longest delay that is obeyed; a longer one is cut to it.
+    """
+
+    def __init__(self, max_delay: timedelta = timedelta(hours=1)) -> None:
+        self.max_delay = max_delay
+
+    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
+        """Decide by the first DataWorks error among the exception and its causes; leave anything else to Airflow."""
+        found: BaseException | None = exception
+        while found is not None and not isinstance(found, DataWorksError):
+            found = found.__cause__
+        if found is None:
+            return RetryDecision.default()
+        if not found.retryable:
+            return RetryDecision.fail(reason=_reason(found))
+        if isinstance(found, DataWorksThrottled) and found.retry_after is not None:
+            delay = min(timedelta(seconds=found.retry_after), self.max_delay)
+            return _wait(delay, f"{_reason(found)}; DataWorks asked to wait {found.retry_after:g} s")
+        return RetryDecision.default()
+
+
+def _reason(error: DataWorksError) -> str:
+    """Facts only: Airflow stores the reason, and before 3.4 without masking it."""
+    code = error.code or type(error).__name__
+    return f"{error.action or 'DataWorks'}: {code}" + (f" (request id {error.request_id})" if error.request_id else "")
+
+
+def _wait(delay: timedelta, reason: str) -> RetryDecision:
+    # Airflow 3.4 can wait without using up a retry.
+    reschedule = getattr(RetryDecision, "reschedule", None)
+    if reschedule is not None:
+        return reschedule(delay, reschedule_timeout=timedelta(hours=1), reason=reason)  # type: ignore[no-any-return]
+    return RetryDecision.retry(delay=delay, reason=reason)
+
+
+def install_retry_policy(task: Any) -> None:
+    """
+    Give a task the policy unless its author chose one.
+
+    To be called after ``super().__init__()``: only then are ``default_args`` and what ``partial()`` filled in known,
+    and a mapped task's ``retry_policy=None`` would win over a default passed in earlier.
+    """
+    if AIRFLOW_V_3_3_PLUS and task.retry_policy is None:
+        task.retry_policy = DataWorksRetryPolicy()
+
+
+class MappedRetries:
+    """Give mapped tasks the default retries on Airflow below 3.3, which looks at no operator's own defaults there."""
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Airflow's ``partial``, with this package's retry defaults where the author set none."""
+        found = super().partial(**kwargs)  # type: ignore[misc]
+        if AIRFLOW_V_3_3_PLUS:
+            return found
+        authors = _default_args(kwargs, found.kwargs)
+        for name, value in _DEFAULTS.items():
+            if name not in kwargs and name not in authors:
+                found.kwargs[name] = value
+        return found
+
+
+def _default_args(given: dict[str, Any], filled: dict[str, Any]) -> set[str]:
+    names = set(given.get("default_args") or ())
+    for place in (filled.get("dag"), filled.get("task_group")):
+        names.update(getattr(place, "default_args", None) or ())
+    return names

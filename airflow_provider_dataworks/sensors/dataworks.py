@@ -1,0 +1,128 @@
+"""Sensor that checks the outcome of a stop, whoever asked for it; it never stops or starts anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue
+
+from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetries, install_retry_policy
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_dataworks.client.replies import DIJob
+    from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+
+_MAY_BE_ACCEPTED = ("Stopped", "Finished", "Failed", "Initialized")
+
+
+class DIJobStoppedSensor(MappedRetries, BaseSensorOperator):
+    """
+    Wait until a DataWorks DI job has stopped.
+
+    A job that ends in a state that is not accepted fails the task at once, ``Failed`` with the job's own error text:
+    such a job does not stop by waiting. ``soft_fail`` and ``never_fail`` are refused, because a skip would let
+    maintenance that runs under ``none_failed`` start on a live job.
+
+    Vendor's page:
+    https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-getdijob
+
+    :param di_job_id: id of the DI job, as a number or its digits. (templated)
+    :param accept: statuses that end the wait in success, of Stopped, Finished, Failed and Initialized.
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
+    :param retries: as in Airflow; 3 where neither the author nor the deployment set any.
+    :param retry_delay: as in Airflow; one minute.
+    :param retry_exponential_backoff: as in Airflow; on.
+    :param kwargs: Airflow's sensor arguments: ``poke_interval`` and ``timeout`` in seconds, ``mode`` ``poke`` or
+        ``reschedule``.
+    :return: the same dict as ``StopDIJobOperator``; ``stopped_by_this_run`` is ``False``, ``request_id`` is ``None``.
+    """
+
+    template_fields: Sequence[str] = ("di_job_id", "dataworks_conn_id")
+    ui_color = "#e6f1f2"
+
+    def __init__(
+        self,
+        *,
+        di_job_id: int | str,
+        accept: Iterable[str] = ("Stopped", "Finished"),
+        dataworks_conn_id: str = "dataworks_default",
+        # Named here although they are Airflow's: only so do default_args and mapping see that they have other defaults.
+        retries: int | None = RETRIES,
+        retry_delay: timedelta | float = RETRY_DELAY,
+        retry_exponential_backoff: bool | float = True,
+        soft_fail: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if soft_fail or kwargs.get("never_fail"):
+            name = "soft_fail" if soft_fail else "never_fail"
+            raise ValueError(
+                f"{name}: refused, because a skipped check would let maintenance run on a live job. "
+                "Leave it out; use a trigger rule downstream where a failure may be tolerated."
+            )
+        super().__init__(
+            retries=retries, retry_delay=retry_delay, retry_exponential_backoff=retry_exponential_backoff, **kwargs
+        )
+        install_retry_policy(self)
+        self.di_job_id = di_job_id
+        self.accept = (accept,) if isinstance(accept, str) else tuple(accept)
+        unknown = [status for status in self.accept if status not in _MAY_BE_ACCEPTED]
+        if unknown or not self.accept:
+            raise ValueError(
+                f"accept: {unknown or 'nothing'} cannot be waited for. Use of: {', '.join(_MAY_BE_ACCEPTED)}."
+            )
+        self.dataworks_conn_id = dataworks_conn_id
+        self._status_before: str | None = None
+
+    @cached_property
+    def hook(self) -> DataWorksHook:
+        """The hook of this task's connection."""
+        from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+
+        return DataWorksHook(self.dataworks_conn_id)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look at the job once."""
+        from airflow_provider_dataworks.failures import crossing
+
+        job = self.hook.get_di_job(self.di_job_id)
+        self._status_before = self._status_before or str(job.status)
+        with crossing():
+            if not self._accepted(job):
+                self.log.info("DI job %s is %s.", job.id, job.status)
+                return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._result(job))
+
+    def _accepted(self, job: DIJob) -> bool:
+        from airflow_provider_dataworks.client.replies import JobStatus
+        from airflow_provider_dataworks.exceptions import DIJobFailed
+
+        if str(job.status) in self.accept:
+            return True
+        if job.status is JobStatus.FAILED:
+            raise DIJobFailed(
+                f"DI job {job.id} is Failed: {job.error_message or 'the service gave no text'}.",
+                di_job_id=job.id,
+                remedy="See the job's log in the DataWorks console. Accept Failed if it is enough that nothing runs.",
+            )
+        if job.status in (JobStatus.STOPPED, JobStatus.FINISHED):
+            raise DIJobFailed(
+                f"DI job {job.id} is {job.status}, which is not accepted and does not change by waiting.",
+                di_job_id=job.id,
+                remedy=f"Add {job.status} to accept if that is as good.",
+            )
+        return False
+
+    def _result(self, job: DIJob) -> dict[str, Any]:
+        return {
+            "di_job_id": job.id,
+            "status": str(job.status),
+            "status_before": self._status_before,
+            "stopped_by_this_run": False,
+            "request_id": None,
+            "stopped_at": datetime.fromtimestamp(self.hook.now(), UTC).isoformat(),
+        }
