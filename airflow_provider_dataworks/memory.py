@@ -1,8 +1,8 @@
 """What a task remembers of its stop from one try to the next; it decides nothing: the job's status is read first.
 
 Airflow 3.3 keeps a store per task instance that survives retries and clearing (AIP-103, ``task_state_store`` in the
-context). Below that nothing does: XComs are cleared before every try. There a try that was killed after StopDIJob was sent
-leaves no trace, and the next one reports ``stopped_by_this_run: False``.
+context). Below that nothing does: XComs are cleared before every try. There a try that was killed after StopDIJob was
+sent leaves no trace, and the next one reports ``stopped_by_this_run: False``.
 """
 
 from __future__ import annotations

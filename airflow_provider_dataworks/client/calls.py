@@ -1,9 +1,9 @@
 """What can be asked of DataWorks: a function per operation and version that returns a Call; nothing is sent here.
 
-The functions carry the vendor's own names. Method and place of the parameters are those of the vendor's SDKs
-(``alibabacloud-dataworks-public20200518`` and ``…20240518``): 2020-05-18 posts a form, 2024-05-18 gets with a query,
-and ListProjects does it the other way round in both. So the StopDIJob of 2024-05-18 is a GET that changes something:
-nothing on the way may repeat it by itself.
+The functions carry the vendor's own names and check what they are given, so that nothing wrong can be sent. Method
+and place of the parameters are those of the vendor's SDKs (``alibabacloud-dataworks-public20200518`` and
+``…20240518``): 2020-05-18 posts a form, 2024-05-18 gets with a query, and ListProjects does it the other way round in
+both. So the StopDIJob of 2024-05-18 is a GET that changes something: nothing on the way may repeat it by itself.
 """
 
 from __future__ import annotations
@@ -99,19 +99,19 @@ class Api(Protocol):
 
     version: str
 
-    def StopDIJob(self, di_job_id: int, instance_id: int | None = None) -> Call[str]:
+    def StopDIJob(self, di_job_id: int | str, instance_id: int | str | None = None) -> Call[str]:
         """Ask to stop a DI job; the answer is the request id."""
         ...
 
-    def StartDIJob(self, di_job_id: int, start_time: int | None, force_to_rerun: bool | None) -> Call[str]:
+    def StartDIJob(self, di_job_id: int | str, start_time: int | None, force_to_rerun: bool | None) -> Call[str]:
         """Ask to start a DI job; without a start time it resumes from the recorded offset."""
         ...
 
-    def GetDIJob(self, di_job_id: int) -> Call[DIJob]:
+    def GetDIJob(self, di_job_id: int | str) -> Call[DIJob]:
         """Ask for one DI job with its status."""
         ...
 
-    def ListDIJobs(self, project_id: int, name: str | None, page: int) -> Call[Page]:
+    def ListDIJobs(self, project_id: int | str, name: str | None, page: int) -> Call[Page]:
         """Ask for one page, of up to 100, of a workspace's DI jobs."""
         ...
 
@@ -130,27 +130,31 @@ class Api20200518:
     ) -> Call[T]:
         return Call(action, self.version, "POST", False, flat(params), read, **more)
 
-    def StopDIJob(self, di_job_id: int, instance_id: int | None = None) -> Call[str]:
+    def StopDIJob(self, di_job_id: int | str, instance_id: int | str | None = None) -> Call[str]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-stopdijob"""
         if instance_id is not None:
             raise refusal(
                 "instance_id", "API 2020-05-18 stops whole jobs only", "Leave it out, or set api_version to 2024-05-18."
             )
-        return self._form("StopDIJob", {"DIJobId": di_job_id}, read_request_id, changes=True, di_job_id=di_job_id)
+        job_id = int64(di_job_id, "di_job_id")
+        return self._form("StopDIJob", {"DIJobId": job_id}, read_request_id, changes=True, di_job_id=job_id)
 
-    def StartDIJob(self, di_job_id: int, start_time: int | None, force_to_rerun: bool | None) -> Call[str]:
+    def StartDIJob(self, di_job_id: int | str, start_time: int | None, force_to_rerun: bool | None) -> Call[str]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-startdijob"""
-        params = {"DIJobId": di_job_id, **_start_settings(start_time, force_to_rerun)}
-        return self._form("StartDIJob", params, read_request_id, changes=True, di_job_id=di_job_id)
+        job_id = int64(di_job_id, "di_job_id")
+        params = {"DIJobId": job_id, **_start_settings(start_time, force_to_rerun)}
+        return self._form("StartDIJob", params, read_request_id, changes=True, di_job_id=job_id)
 
-    def GetDIJob(self, di_job_id: int) -> Call[DIJob]:
+    def GetDIJob(self, di_job_id: int | str) -> Call[DIJob]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-getdijob"""
-        read = partial(read_di_job, envelope="Data", asked=di_job_id)
-        return self._form("GetDIJob", {"DIJobId": di_job_id, "WithDetails": False}, read, di_job_id=di_job_id)
+        job_id = int64(di_job_id, "di_job_id")
+        read = partial(read_di_job, envelope="Data", asked=job_id)
+        return self._form("GetDIJob", {"DIJobId": job_id, "WithDetails": False}, read, di_job_id=job_id)
 
-    def ListDIJobs(self, project_id: int, name: str | None, page: int) -> Call[Page]:
+    def ListDIJobs(self, project_id: int | str, name: str | None, page: int) -> Call[Page]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-listdijobs"""
-        params = {"ProjectId": project_id, "JobName": name, "PageNumber": page, "PageSize": PAGE_SIZE}
+        workspace = int64(project_id, "project_id")
+        params = {"ProjectId": workspace, "JobName": name, "PageNumber": page, "PageSize": PAGE_SIZE}
         return self._form("ListDIJobs", params, partial(read_page, envelope="DIJobPaging"))
 
     def ListProjects(self) -> Call[int]:
@@ -169,25 +173,30 @@ class Api20240518:
     ) -> Call[T]:
         return Call(action, self.version, "GET", True, flat(params), read, **more)
 
-    def StopDIJob(self, di_job_id: int, instance_id: int | None = None) -> Call[str]:
+    def StopDIJob(self, di_job_id: int | str, instance_id: int | str | None = None) -> Call[str]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-stopdijob"""
-        params = {"Id": di_job_id, "InstanceId": instance_id}
-        return self._query("StopDIJob", params, read_request_id, changes=True, di_job_id=di_job_id)
+        job_id = int64(di_job_id, "di_job_id")
+        instance = None if instance_id is None else int64(instance_id, "instance_id")
+        params = {"Id": job_id, "InstanceId": instance}
+        return self._query("StopDIJob", params, read_request_id, changes=True, di_job_id=job_id)
 
-    def StartDIJob(self, di_job_id: int, start_time: int | None, force_to_rerun: bool | None) -> Call[str]:
+    def StartDIJob(self, di_job_id: int | str, start_time: int | None, force_to_rerun: bool | None) -> Call[str]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-startdijob"""
-        params = {"Id": di_job_id, **_start_settings(start_time, force_to_rerun)}
-        return self._query("StartDIJob", params, read_request_id, changes=True, di_job_id=di_job_id)
+        job_id = int64(di_job_id, "di_job_id")
+        params = {"Id": job_id, **_start_settings(start_time, force_to_rerun)}
+        return self._query("StartDIJob", params, read_request_id, changes=True, di_job_id=job_id)
 
-    def GetDIJob(self, di_job_id: int) -> Call[DIJob]:
+    def GetDIJob(self, di_job_id: int | str) -> Call[DIJob]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-getdijob"""
-        read = partial(read_di_job, envelope="PagingInfo", asked=di_job_id)
-        return self._query("GetDIJob", {"Id": di_job_id, "WithDetails": False}, read, di_job_id=di_job_id)
+        job_id = int64(di_job_id, "di_job_id")
+        read = partial(read_di_job, envelope="PagingInfo", asked=job_id)
+        return self._query("GetDIJob", {"Id": job_id, "WithDetails": False}, read, di_job_id=job_id)
 
-    def ListDIJobs(self, project_id: int, name: str | None, page: int) -> Call[Page]:
+    def ListDIJobs(self, project_id: int | str, name: str | None, page: int) -> Call[Page]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-listdijobs"""
         # SpecType: without ALL, which kinds of job are listed is not documented.
-        params = {"ProjectId": project_id, "Name": name, "SpecType": "ALL", "PageNumber": page, "PageSize": PAGE_SIZE}
+        workspace = int64(project_id, "project_id")
+        params = {"ProjectId": workspace, "Name": name, "SpecType": "ALL", "PageNumber": page, "PageSize": PAGE_SIZE}
         return self._query("ListDIJobs", params, partial(read_page, envelope="PagingInfo"))
 
     def ListProjects(self) -> Call[int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 Payload = Mapping[str, Any]
 
-_TIME_LEFT = re.compile(r"TimeLeft:(\d+)")
+_TIME_LEFT = re.compile(r"TimeLeft:\s*(\d{1,10})(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def retry_after(reply: Reply) -> float | None:
     read by one or another generation of the vendor's SDKs; ``Retry-After`` is seconds or a date, as in RFC 9110.
     """
     headers = reply.headers
-    if re.fullmatch(r"\d{1,10}", asked := headers.get("x-acs-retry-after", "").strip()):
+    if re.fullmatch(r"\d{1,10}", asked := headers.get("x-acs-retry-after", "").strip()) and int(asked) > 0:
         return int(asked) / 1000
     left = [
         int(found.group(1))
@@ -107,7 +107,7 @@ def clock_skew(reply: Reply) -> float | None:
 def _date(text: str) -> float | None:
     try:
         found = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
@@ -127,7 +127,7 @@ def number(value: Any) -> int | None:
     """Return a whole number however it was written (XML knows only text), or ``None``."""
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

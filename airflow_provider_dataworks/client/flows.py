@@ -1,26 +1,20 @@
-"""Conversations with DataWorks as generators that yield Send and Sleep; no I/O and no clock of their own.
+"""Conversations with DataWorks as generators: read, list, wait, stop; no I/O and no clock of their own.
 
-Each is written once; :mod:`.transport` drives it, blocking or in an event loop, and sends the replies in. A failed
-exchange is thrown in as :class:`DataWorksUnavailable`. Retry policy is tenacity's: one ``Retrying`` whose commands
-(``DoAttempt``, ``DoSleep``) are obeyed here. Every attempt is signed anew, because the service refuses a repeated nonce.
+Each is written once; :mod:`.transport` drives it, blocking or in an event loop. What one call needs, its tries
+included, is in :mod:`.asking`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
-from tenacity import DoAttempt, DoSleep, RetryCallState, Retrying
-
-from airflow_provider_dataworks.client.calls import PAGE_SIZE, Api, Call
-from airflow_provider_dataworks.client.decoding import Reply
-from airflow_provider_dataworks.client.pace import Pace
-from airflow_provider_dataworks.client.policy import ATTEMPTS, PATIENCE, retrying
-from airflow_provider_dataworks.client.replies import DIJob, JobStatus, decipher
+from airflow_provider_dataworks.client.asking import Flow, Service, Sleep, ask, repeated
+from airflow_provider_dataworks.client.calls import PAGE_SIZE, Call
+from airflow_provider_dataworks.client.policy import ATTEMPTS, retrying
+from airflow_provider_dataworks.client.replies import DIJob, JobStatus
 from airflow_provider_dataworks.exceptions import (
-    DataWorksAuthError,
     DataWorksError,
     DataWorksInvalidRequest,
     DataWorksUnavailable,
@@ -30,113 +24,28 @@ from airflow_provider_dataworks.exceptions import (
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 _MAY_BE_STOPPED = (JobStatus.RUNNING, JobStatus.INITIALIZED)
 _NOT_RUNNING = (JobStatus.STOPPED, JobStatus.FINISHED)
 
 
-@dataclass(frozen=True)
-class Send:
-    """
-    Command: send this call and give back its :class:`Reply`.
-
-    :param clock_offset: seconds to add to our clock from now on, where the service told us that ours is off.
-    """
-
-    call: Call[Any]
-    clock_offset: float | None = None
+def stop_di_job(service: Service, di_job_id: int | str, instance_id: int | str | None = None) -> Flow[str]:
+    """One StopDIJob and no more, whatever the job's state; its request id."""
+    return (yield from ask(service, service.api.StopDIJob(di_job_id, instance_id)))
 
 
-@dataclass(frozen=True)
-class Sleep:
-    """Command: let this many seconds pass."""
-
-    seconds: float
-
-
-Flow = Generator[Send | Sleep, Reply | None, T]
+def start_di_job(
+    service: Service, di_job_id: int | str, start_time: int | None, force_to_rerun: bool | None
+) -> Flow[str]:
+    """One StartDIJob and no more, whatever the job's state; its request id."""
+    return (yield from ask(service, service.api.StartDIJob(di_job_id, start_time, force_to_rerun)))
 
 
-@dataclass(frozen=True)
-class Service:
-    """
-    What every conversation needs to know.
-
-    :param api: operations of one API version.
-    :param pace: shared spacing of calls.
-    :param now: epoch seconds.
-    :param patience: seconds one call may spend waiting between its tries, all together.
-    """
-
-    api: Api
-    pace: Pace
-    now: Callable[[], float]
-    patience: float = PATIENCE
-
-
-def repeated(attempt: Callable[[], Flow[T]], policy: Retrying) -> Flow[T]:
-    """Run the attempt as often as the policy says; its commands are obeyed by whoever drives the flow."""
-    policy.begin()
-    state = RetryCallState(policy, None, (), {})
-    while True:
-        command = policy.iter(state)
-        if isinstance(command, DoAttempt):
-            try:
-                state.set_result((yield from attempt()))
-            except DataWorksError as error:
-                state.set_exception((type(error), error, error.__traceback__))
-        elif isinstance(command, DoSleep):
-            state.prepare_for_next_attempt()
-            yield Sleep(command)
-        else:
-            return command  # type: ignore[no-any-return]
-
-
-def _exchange(service: Service, call: Call[T]) -> Flow[T]:
-    """One try; a clock the service finds wrong is corrected once by its ``Date``, then reported."""
-    wait = service.pace.reserve()
-    if wait > 0:
-        yield Sleep(wait)
-    try:
-        return _read(call, (yield Send(call)))
-    except DataWorksAuthError as error:
-        if error.clock_skew is None:
-            raise
-        log.warning("%s Trying once more by the service's clock.", error)
-        return _read(call, (yield Send(call, clock_offset=error.clock_skew)))
-
-
-def _read(call: Call[T], reply: Reply | None) -> T:
-    if reply is None:
-        raise TypeError("the driver of a flow must answer Send with a Reply")
-    return call.read(call.action, decipher(call.action, call.di_job_id, reply))
-
-
-def ask(service: Service, call: Call[T]) -> Flow[T]:
-    """
-    One call with its retries.
-
-    A refusal by throttling, or a request that never left, is repeated. After a lost answer only a call that changes
-    nothing is: the others are the caller's to resolve, by looking at the state.
-
-    :raises DataWorksError: the last error, once tries or patience are used up.
-    """
-
-    def worth_repeating(error: BaseException) -> bool:
-        if isinstance(error, DataWorksUnavailable) and call.changes:
-            return not error.sent
-        return isinstance(error, DataWorksError) and error.retryable
-
-    return (yield from repeated(lambda: _exchange(service, call), retrying(worth_repeating, service.patience)))
-
-
-def get_di_job(service: Service, di_job_id: int) -> Flow[DIJob]:
+def get_di_job(service: Service, di_job_id: int | str) -> Flow[DIJob]:
     """One DI job as it is now."""
     return (yield from ask(service, service.api.GetDIJob(di_job_id)))
 
 
-def list_di_jobs(service: Service, project_id: int, name: str | None = None) -> Flow[list[DIJob]]:
+def list_di_jobs(service: Service, project_id: int | str, name: str | None = None) -> Flow[list[DIJob]]:
     """All DI jobs of a workspace, page by page; ``name`` must match exactly, whatever the service's filter does."""
     jobs: dict[int, DIJob] = {}
     page = 1
@@ -151,7 +60,7 @@ def list_di_jobs(service: Service, project_id: int, name: str | None = None) -> 
 
 def wait(
     service: Service,
-    di_job_id: int,
+    di_job_id: int | str,
     until: Callable[[DIJob], bool],
     *,
     deadline: float,
@@ -172,12 +81,12 @@ def wait(
         left = deadline - service.now()
         if left <= 0:
             raise DIJobWaitTimeout(
-                f"DI job {di_job_id} is still {job.status} although the time to wait is over.",
-                di_job_id=di_job_id,
+                f"DI job {job.id} is still {job.status} although the time to wait is over.",
+                di_job_id=job.id,
                 last_status=str(job.status),
                 remedy="Look at the job in the DataWorks console; clear this task to wait again, or allow more time.",
             )
-        log.info("DI job %s is %s; next look in %.0f s.", di_job_id, job.status, min(poll_interval, left))
+        log.info("DI job %s is %s; next look in %.0f s.", job.id, job.status, min(poll_interval, left))
         yield Sleep(min(poll_interval, left))
         job = yield from get_di_job(service, di_job_id)
     return job
@@ -261,7 +170,7 @@ class _StopSent:
 
     def settle(self) -> Flow[Stop]:
         """Send, and where the service refuses, let the job's status decide what the refusal means."""
-        policy = retrying(_answer_was_lost, self._service.patience)
+        policy = retrying(self._answer_was_lost, self._service.patience)
         for _ in range(ATTEMPTS):
             try:
                 return (yield from repeated(self._attempt, policy))
@@ -287,9 +196,9 @@ class _StopSent:
             raise
         return Stop(self._job, self._before, sent=True, request_id=request_id)
 
-
-def _answer_was_lost(error: BaseException) -> bool:
-    return isinstance(error, DataWorksUnavailable) and error.sent
+    def _answer_was_lost(self, error: BaseException) -> bool:
+        # A look at the job that failed had its own tries: only a lost answer to the stop itself leads on.
+        return isinstance(error, DataWorksUnavailable) and error.sent and error.action == self._call.action
 
 
 def stopped(job: DIJob, *, by_us: bool) -> bool:

@@ -46,7 +46,7 @@ class Settings:
         one_of("signature", self.signature, SIGNATURES)
         for field, most in (("connect_timeout", 600), ("read_timeout", 600), ("max_qps", 1000)):
             value = getattr(self, field)
-            if not 0 < value <= most:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
                 raise refusal(field, f"{value!r} is not a number above 0 and up to {most}")
 
     @property
@@ -71,22 +71,24 @@ def endpoint(
     :raises DataWorksInvalidRequest: naming the field.
     """
     product = NETWORKS[one_of("network", network or "public", tuple(NETWORKS))]
+    _check_port(port)
     if host:
         return _from_host(host, port)
     if not region:
         raise refusal("region", "is missing", "Set the region of the workspace, for example cn-shanghai, or a host.")
-    if not _REGION.fullmatch(region):
+    if not _REGION.fullmatch(str(region)):
         raise refusal("region", f"{region!r} is not a region id", "Give it like cn-shanghai or ap-southeast-1.")
     return f"https://{product}.{region}.aliyuncs.com" + (f":{port}" if port not in (None, 443) else "")
 
 
 def _from_host(text: str, port: int | None) -> str:
-    parts = urlsplit(text if "://" in text else f"https://{text}")
     try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
         host, own_port = (parts.hostname or ""), parts.port
     except ValueError as error:
-        raise refusal("host", "has no valid port", "Give the port as a number from 1 to 65535.") from error
-    extra = parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/")
+        raise refusal("host", "has no valid name or port", "Give it like host or host:8443.") from error
+    # The parser drops line ends and tabs silently, so they are looked for in the text.
+    extra = parts.query or parts.fragment or parts.path.strip("/") or "@" in parts.netloc or len(text.split()) != 1
     if extra or not (_is_address(host) or _HOST.fullmatch(host)) or ".." in host:
         raise refusal(
             "host", "is not a bare host", "Give it like dataworks.cn-shanghai.aliyuncs.com, without path or user."
@@ -95,12 +97,16 @@ def _from_host(text: str, port: int | None) -> str:
         raise refusal("host", f"{parts.scheme!r} is not a scheme to call", "Leave the scheme out, or write https://.")
     if parts.scheme == "http" and not _is_loopback(host):
         raise refusal("host", f"http://{host} would send signed requests in the clear", "Use https://.")
+    _check_port(own_port)
     number = own_port or port
-    if number is not None and not 0 < number < 65536:
-        raise refusal("port", f"{number!r} is not a port")
     name = f"[{host}]" if ":" in host else host
     default = 443 if parts.scheme == "https" else 80
     return f"{parts.scheme}://{name}" + (f":{number}" if number not in (None, default) else "")
+
+
+def _check_port(port: object) -> None:
+    if port is not None and (isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536):
+        raise refusal("port", f"{port!r} is not a port", "Give a number from 1 to 65535.")
 
 
 def _is_address(host: str) -> bool:

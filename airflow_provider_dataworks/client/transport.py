@@ -20,10 +20,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 
 from airflow_provider_dataworks.client import signing
+from airflow_provider_dataworks.client.asking import Flow, Send, Sleep
 from airflow_provider_dataworks.client.calls import Call
-from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource
+from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, without_keys
 from airflow_provider_dataworks.client.decoding import Reply
-from airflow_provider_dataworks.client.flows import Flow, Send, Sleep
 from airflow_provider_dataworks.client.settings import Settings
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
@@ -185,28 +185,12 @@ class _Body:
             raise httpx.ReadTimeout("the answer takes too long to arrive")
 
     def reply(self, response: httpx.Response, auth: AcsAuth) -> Reply:
-        body = _without_keys(b"".join(self._chunks), auth.credentials.current())
+        body = without_keys(b"".join(self._chunks), auth.credentials.current())
         return Reply(response.status_code, _lower(response.headers), body, auth.clock())
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
-
-
-def _without_keys(body: bytes, keys: Credentials) -> bytes:
-    """Blank out our own secrets where an answer echoes them, so that no error text can carry them on."""
-    for spelled in _spellings(keys):
-        body = body.replace(spelled, b"***")
-    return body
-
-
-@functools.lru_cache(maxsize=16)
-def _spellings(keys: Credentials) -> tuple[bytes, ...]:
-    # The string to sign of the older signature, which the service echoes, encodes a value up to twice.
-    found = [text for text in (keys.access_key_secret, keys.security_token) if text and len(text) > 5]
-    once = [signing.percent_encode(text) for text in found]
-    twice = [signing.percent_encode(text) for text in once]
-    return tuple(text.encode() for text in dict.fromkeys((*twice, *once, *found)))
 
 
 class Session:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
+import weakref
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, mask_secret
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from airflow_provider_dataworks.client.flows import Flow, Service
+    from airflow_provider_dataworks.client.asking import Flow, Service
     from airflow_provider_dataworks.client.replies import DIJob
     from airflow_provider_dataworks.client.transport import AcsAuth, Session
     from airflow_provider_dataworks.hooks.connection import Account
@@ -68,27 +69,30 @@ class DataWorksHook(BaseHook):
 
     @cached_property
     def service(self) -> Service:
-        """What flows need to talk to this connection's account; see :mod:`airflow_provider_dataworks.client.flows`."""
+        """What flows need to talk to this connection's account; see :mod:`airflow_provider_dataworks.client.asking`."""
+        from airflow_provider_dataworks.client.asking import Service
         from airflow_provider_dataworks.client.calls import APIS
-        from airflow_provider_dataworks.client.flows import Service
         from airflow_provider_dataworks.client.pace import shared_pace
 
         settings = self.account.settings
         pace = shared_pace(settings.endpoint, self.account.credentials.access_key_id, settings.max_qps)
-        return Service(APIS[settings.api_version], pace, lambda: self.now())
+        return Service(APIS[settings.api_version], pace, self.now)
 
     @cached_property
     def _auth(self) -> AcsAuth:
         from airflow_provider_dataworks.client.credentials import StaticCredentials
         from airflow_provider_dataworks.client.transport import AcsAuth
 
-        return AcsAuth(self.account.settings, StaticCredentials(self.account.credentials), clock=lambda: self.now())
+        return AcsAuth(self.account.settings, StaticCredentials(self.account.credentials), clock=self.now)
 
     @cached_property
     def _session(self) -> Session:
         from airflow_provider_dataworks.client.transport import Session
 
-        return Session(self.account.settings, self._auth)
+        session = Session(self.account.settings, self._auth)
+        # Connections are kept between calls and closed with the hook; the session may not hold the hook alive.
+        weakref.finalize(self, session.close)
+        return session
 
     def get_conn(self) -> httpx.Client:
         """
@@ -131,13 +135,9 @@ class DataWorksHook(BaseHook):
         :param instance_id: one instance of the job; API 2024-05-18 only.
         :raises DataWorksUnavailable: ``.sent`` says whether the request may have arrived.
         """
-        from airflow_provider_dataworks.client.flows import ask
+        from airflow_provider_dataworks.client import flows
 
-        return self._ask(
-            lambda ids: ask(self.service, self.service.api.StopDIJob(ids["di_job_id"], ids.get("instance_id"))),
-            di_job_id=di_job_id,
-            instance_id=instance_id,
-        )
+        return self.run(flows.stop_di_job(self.service, di_job_id, instance_id))
 
     def start_di_job(
         self, di_job_id: int | str, *, start_time: int | None = None, force_to_rerun: bool | None = None
@@ -148,18 +148,15 @@ class DataWorksHook(BaseHook):
         :param start_time: epoch seconds to read the source's log from; without it the job resumes where it stopped.
         :param force_to_rerun: run every step again, the full load too.
         """
-        from airflow_provider_dataworks.client.flows import ask
+        from airflow_provider_dataworks.client import flows
 
-        return self._ask(
-            lambda ids: ask(self.service, self.service.api.StartDIJob(ids["di_job_id"], start_time, force_to_rerun)),
-            di_job_id=di_job_id,
-        )
+        return self.run(flows.start_di_job(self.service, di_job_id, start_time, force_to_rerun))
 
     def get_di_job(self, di_job_id: int | str) -> DIJob:
         """Return a DI job as it is now."""
-        from airflow_provider_dataworks.client.flows import get_di_job
+        from airflow_provider_dataworks.client import flows
 
-        return self._ask(lambda ids: get_di_job(self.service, ids["di_job_id"]), di_job_id=di_job_id)
+        return self.run(flows.get_di_job(self.service, di_job_id))
 
     def list_di_jobs(self, project_id: int | str, *, name: str | None = None) -> list[DIJob]:
         """
@@ -167,9 +164,9 @@ class DataWorksHook(BaseHook):
 
         :param name: only the job of exactly this name.
         """
-        from airflow_provider_dataworks.client.flows import list_di_jobs
+        from airflow_provider_dataworks.client import flows
 
-        return self._ask(lambda ids: list_di_jobs(self.service, ids["project_id"], name), project_id=project_id)
+        return self.run(flows.list_di_jobs(self.service, project_id, name))
 
     def wait_until_stopped(self, di_job_id: int | str, *, timeout: float, poll_interval: float) -> DIJob:
         """
@@ -180,29 +177,14 @@ class DataWorksHook(BaseHook):
         :raises DIJobFailed: the job ended Failed.
         :raises DIJobWaitTimeout: the time ran out.
         """
-        from functools import partial
-
-        from airflow_provider_dataworks.client.flows import stopped, wait
-
-        return self._ask(
-            lambda ids: wait(
-                self.service,
-                ids["di_job_id"],
-                partial(stopped, by_us=True),
-                deadline=self.now() + timeout,
-                poll_interval=poll_interval,
-            ),
-            di_job_id=di_job_id,
-        )
-
-    def _ask(self, flow: Callable[[dict[str, int]], Flow[T]], **ids: int | str | None) -> T:
-        """Check the ids, then build the flow and run it: nothing may be sent for a bad id."""
-        from airflow_provider_dataworks.client.calls import int64
+        from airflow_provider_dataworks.client import calls, flows
         from airflow_provider_dataworks.failures import crossing
 
         with crossing():
-            checked = {name: int64(value, name) for name, value in ids.items() if value is not None}
-            return self.run(flow(checked))
+            deadline = self.now() + calls.seconds(timeout, "timeout")
+            interval = calls.seconds(poll_interval, "poll_interval")
+        until = partial(flows.stopped, by_us=True)
+        return self.run(flows.wait(self.service, di_job_id, until, deadline=deadline, poll_interval=interval))
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -212,7 +194,7 @@ class DataWorksHook(BaseHook):
         """
         from dataclasses import replace
 
-        from airflow_provider_dataworks.client.flows import ask
+        from airflow_provider_dataworks.client.asking import ask
 
         try:
             service = replace(self.service, patience=0)

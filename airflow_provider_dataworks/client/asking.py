@@ -1,0 +1,121 @@
+"""One question to DataWorks and its tries, as a generator that yields Send and Sleep; no I/O and no clock of its own.
+
+A failed exchange is thrown in as :class:`DataWorksUnavailable`. Retry policy is tenacity's: one ``Retrying`` whose
+commands (``DoAttempt``, ``DoSleep``) are obeyed here, so that blocking and asyncio code share it. Every attempt is
+signed anew, because the service refuses a repeated nonce.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tenacity import DoAttempt, DoSleep, RetryCallState, Retrying
+
+from airflow_provider_dataworks.client.calls import Api, Call
+from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.pace import Pace
+from airflow_provider_dataworks.client.policy import PATIENCE, retrying
+from airflow_provider_dataworks.client.replies import decipher
+from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Send:
+    """
+    Command: send this call and give back its :class:`Reply`.
+
+    :param clock_offset: seconds to add to our clock from now on, where the service told us that ours is off.
+    """
+
+    call: Call[Any]
+    clock_offset: float | None = None
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Command: let this many seconds pass."""
+
+    seconds: float
+
+
+Flow = Generator[Send | Sleep, Reply | None, T]
+
+
+@dataclass(frozen=True)
+class Service:
+    """
+    What every conversation needs to know.
+
+    :param api: operations of one API version.
+    :param pace: shared spacing of calls.
+    :param now: epoch seconds.
+    :param patience: seconds one call may spend waiting between its tries, all together.
+    """
+
+    api: Api
+    pace: Pace
+    now: Callable[[], float]
+    patience: float = PATIENCE
+
+
+def repeated(attempt: Callable[[], Flow[T]], policy: Retrying) -> Flow[T]:
+    """Run the attempt as often as the policy says; its commands are obeyed by whoever drives the flow."""
+    policy.begin()
+    state = RetryCallState(policy, None, (), {})
+    while True:
+        command = policy.iter(state)
+        if isinstance(command, DoAttempt):
+            try:
+                state.set_result((yield from attempt()))
+            except DataWorksError as error:
+                state.set_exception((type(error), error, error.__traceback__))
+        elif isinstance(command, DoSleep):
+            state.prepare_for_next_attempt()
+            yield Sleep(command)
+        else:
+            return command  # type: ignore[no-any-return]
+
+
+def _exchange(service: Service, call: Call[T]) -> Flow[T]:
+    """One try; a clock the service finds wrong is corrected once by its ``Date``, then reported."""
+    wait = service.pace.reserve()
+    if wait > 0:
+        yield Sleep(wait)
+    try:
+        return _read(call, (yield Send(call)))
+    except DataWorksAuthError as error:
+        if error.clock_skew is None:
+            raise
+        log.warning("%s Trying once more by the service's clock.", error)
+        return _read(call, (yield Send(call, clock_offset=error.clock_skew)))
+
+
+def _read(call: Call[T], reply: Reply | None) -> T:
+    if reply is None:
+        raise TypeError("the driver of a flow must answer Send with a Reply")
+    return call.read(call.action, decipher(call.action, call.di_job_id, reply))
+
+
+def ask(service: Service, call: Call[T]) -> Flow[T]:
+    """
+    One call with its retries.
+
+    A refusal by throttling, or a request that never left, is repeated. After a lost answer only a call that changes
+    nothing is: the others are the caller's to resolve, by looking at the state.
+
+    :raises DataWorksError: the last error, once tries or patience are used up.
+    """
+
+    def worth_repeating(error: BaseException) -> bool:
+        if isinstance(error, DataWorksUnavailable) and call.changes:
+            return not error.sent
+        return isinstance(error, DataWorksError) and error.retryable
+
+    return (yield from repeated(lambda: _exchange(service, call), retrying(worth_repeating, service.patience)))

@@ -1,0 +1,204 @@
+"""The life of an emulated DI job as values and pure functions; nothing here reads a clock or keeps a job."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+INITIALIZED: Final = "Initialized"
+RUNNING: Final = "Running"
+STOPPING: Final = "Stopping"
+STOPPED: Final = "Stopped"
+FAILED: Final = "Failed"
+FINISHED: Final = "Finished"
+
+NEVER: Final = "never"
+"""As ``stop_ends_in`` or ``start_ends_in``: the job stays ``Stopping``, or ``Initialized``, for ever."""
+
+STARTABLE: Final = frozenset({STOPPED, INITIALIZED, FAILED, FINISHED})
+DEFAULT_PROJECT_ID: Final = 1967
+LARGEST_ID: Final = 2**63 - 1
+DEFAULT_ERROR_MESSAGE: Final = "The emulated job failed as its configuration asked."
+
+
+@dataclass(frozen=True)
+class Job:
+    """
+    One DI job at one moment; every change makes a new value.
+
+    :param id: positive 64-bit id.
+    :param status: a status of the API, or any other text to rehearse a status the API adds later.
+    :param project_id: workspace the job belongs to.
+    :param name: job name; empty gives ``mysql_to_holo_sync_<id>``.
+    :param stop_seconds: how long the job stays ``Stopping``, in seconds.
+    :param stop_ends_in: the status after ``Stopping``; ``"never"`` keeps the job ``Stopping`` for ever.
+    :param start_seconds: how long the job stays ``Initialized`` after a start, in seconds.
+    :param start_ends_in: the status after a start; ``"never"`` keeps the job ``Initialized`` for ever.
+    :param error_message: what GetDIJob of 2020-05-18 shows while the job is ``Failed``.
+    :param effective_stops: stops that changed the job.
+    :param effective_starts: starts that changed the job.
+    :param stop_calls: StopDIJob calls for this job that were signed correctly, whatever was answered.
+    :param start_calls: StartDIJob calls for this job that were signed correctly, whatever was answered.
+    :param history: ``(time, status)`` for every status the job has had, the time in seconds of the emulator's clock.
+    :param created_at: when the job was made, in seconds of the emulator's clock.
+    :param started_at: when StartDIJob last took effect.
+    :param start_time: ``StartTime`` (seconds) of the last effective start; ``None`` if it resumed from its offset.
+    :param force_to_rerun: ``ForceToRerun`` of the last effective start; ``None`` if it was not given.
+    :param due: when the job changes next by itself.
+    :param next_status: what it then changes to.
+    """
+
+    id: int
+    status: str = RUNNING
+    project_id: int = DEFAULT_PROJECT_ID
+    name: str = ""
+    stop_seconds: float = 2.0
+    stop_ends_in: str = STOPPED
+    start_seconds: float = 1.0
+    start_ends_in: str = RUNNING
+    error_message: str = ""
+    job_type: str = "DatabaseRealtimeMigration"
+    migration_type: str = "FullAndRealtimeIncremental"
+    source_type: str = "MySQL"
+    destination_type: str = "Hologres"
+    owner: str = "100000001"
+    effective_stops: int = 0
+    effective_starts: int = 0
+    stop_calls: int = 0
+    start_calls: int = 0
+    history: tuple[tuple[float, str], ...] = ()
+    created_at: float = 0.0
+    started_at: float | None = None
+    start_time: int | None = None
+    force_to_rerun: bool | None = None
+    due: float | None = None
+    next_status: str | None = None
+
+    @property
+    def starting(self) -> bool:
+        """Whether a start is under way, which the API shows as ``Initialized`` too."""
+        return self.status == INITIALIZED and self.next_status is not None
+
+
+SETTABLE: Final = frozenset(
+    {
+        "status",
+        "project_id",
+        "name",
+        "stop_seconds",
+        "stop_ends_in",
+        "start_seconds",
+        "start_ends_in",
+        "error_message",
+        "job_type",
+        "migration_type",
+        "source_type",
+        "destination_type",
+        "owner",
+    }
+)
+"""Fields of a job that may be configured; the others are counted by the emulator."""
+
+
+def job_id(value: object, field: str = "id") -> int:
+    """
+    Read a job or project id: a positive 64-bit integer, or the digits of one in text.
+
+    :raises ValueError: for anything else, naming the field.
+    """
+    number = value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
+        number = int(value)
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number <= LARGEST_ID:
+        raise ValueError(f"{field}: {value!r} is not a positive 64-bit integer")
+    return number
+
+
+def seconds(value: object, field: str) -> float:
+    """
+    Read a duration in seconds: a finite number, zero or more, or text that spells one.
+
+    :raises ValueError: for anything else, naming the field.
+    """
+    number = math.nan
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"{field}: {value!r} is not a number of seconds, zero or more")
+    return number
+
+
+def new_job(identity: object, settings: Mapping[str, Any], defaults: Mapping[str, Any], now: float) -> Job:
+    """
+    Make a job from its settings.
+
+    :param identity: the job's id.
+    :param settings: what was asked for; any of :data:`SETTABLE`.
+    :param defaults: the emulator's own ``stop_seconds`` and ``start_seconds``.
+    :param now: seconds of the emulator's clock.
+    :raises ValueError: naming the field, if a setting is unknown or has a wrong value.
+    """
+    number = job_id(identity)
+    unknown = sorted(set(settings) - SETTABLE)
+    if unknown:
+        raise ValueError(f"job {number}: unknown field {unknown[0]!r}; known are {', '.join(sorted(SETTABLE))}")
+    values: dict[str, Any] = {**defaults, **settings}
+    kinds = {field.name: field.type for field in fields(Job)}
+    for name, value in values.items():
+        where = f"job {number}: {name}"
+        if name == "project_id":
+            values[name] = job_id(value, where)
+        elif kinds[name] == "float":
+            values[name] = seconds(value, where)
+        elif not isinstance(value, str):
+            raise ValueError(f"{where}: {value!r} is not text")
+        elif name in {"status", "stop_ends_in", "start_ends_in"} and not value.strip():
+            raise ValueError(f"{where}: a status must not be empty")
+    values["name"] = values.get("name") or f"mysql_to_holo_sync_{number}"
+    job = Job(id=number, created_at=now, **values)
+    return replace(job, history=((now, job.status),))
+
+
+def moved(job: Job, status: str, at: float, *, due: float | None = None, next_status: str | None = None) -> Job:
+    """Put a job into a status at a time, and say what it does next by itself (by default nothing)."""
+    return replace(job, status=status, history=(*job.history, (at, status)), due=due, next_status=next_status)
+
+
+def settled(job: Job, now: float) -> Job:
+    """Let the time pass that has passed: a change that fell due has happened at its own time, not when it was seen."""
+    if job.due is None or job.next_status is None or now < job.due:
+        return job
+    return moved(job, job.next_status, job.due)
+
+
+def _changing(job: Job, status: str, now: float, wait: float, end: str) -> Job:
+    due = None if end == NEVER else now + wait
+    return settled(moved(job, status, now, due=due, next_status=end), now)
+
+
+def stopped(job: Job, now: float) -> Job:
+    """Carry out a stop: ``Stopping`` now, its end later or never."""
+    counted = replace(job, effective_stops=job.effective_stops + 1)
+    return _changing(counted, STOPPING, now, job.stop_seconds, job.stop_ends_in)
+
+
+def started(job: Job, now: float, *, start_time: int | None, force_to_rerun: bool | None) -> Job:
+    """Carry out a start: ``Initialized`` now, since the API knows no ``Starting``, and running later."""
+    counted = replace(
+        job,
+        effective_starts=job.effective_starts + 1,
+        started_at=now,
+        start_time=start_time,
+        force_to_rerun=force_to_rerun,
+    )
+    return _changing(counted, INITIALIZED, now, job.start_seconds, job.start_ends_in)
+
+
+def error_text(job: Job) -> str:
+    """Give the error text a failed job shows; other jobs show none."""
+    return (job.error_message or DEFAULT_ERROR_MESSAGE) if job.status == FAILED else ""

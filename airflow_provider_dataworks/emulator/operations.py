@@ -1,0 +1,284 @@
+"""What each operation of each API version answers to a call that was let in; it knows no HTTP and no signature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from . import jobs
+from .answers import Refusal
+from .jobs import Job
+from .registry import Registry
+from .rules import V2020, V2024
+
+Params = Mapping[str, str]
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """
+    One operation of one API version.
+
+    :param methods: HTTP methods it is served by.
+    :param run: carries it out.
+    """
+
+    methods: frozenset[str]
+    run: Callable[[Registry, Params, float], Result]
+
+
+def own_job_id(version: str, params: Params) -> int | None:
+    """Tell which job a call is about, or ``None`` if it names none or not properly."""
+    for name in _id_names(version):
+        try:
+            return jobs.job_id(params[name])
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+def _id_names(version: str) -> tuple[str, ...]:
+    # 2024-05-18 replaced DIJobId by Id and still takes the old name.
+    return ("DIJobId",) if version == V2020 else ("Id", "DIJobId")
+
+
+def _whole(params: Params, name: str, *, required: bool = False) -> int | None:
+    value = params.get(name, "")
+    if not value:
+        if required:
+            raise Refusal(400, f"Missing{name}", f"{name} is mandatory for this action.")
+        return None
+    try:
+        return jobs.job_id(value, name)
+    except ValueError as error:
+        raise Refusal(400, "InvalidParameter", f"The specified parameter {name} is not valid.") from error
+
+
+def _boolean(params: Params, name: str) -> bool | None:
+    value = params.get(name, "")
+    # The vendor's Python SDK sends Python's own spelling, True and False.
+    if value.lower() not in ("", "true", "false"):
+        raise Refusal(400, "InvalidParameter", f"The specified parameter {name} is not valid.")
+    return value.lower() == "true" if value else None
+
+
+def _job(registry: Registry, version: str, params: Params, now: float) -> Job:
+    names = _id_names(version)
+    given = [name for name in names if params.get(name)]
+    number = _whole(params, given[0] if given else names[0], required=True)
+    job = registry.find(number or 0, now)
+    if job is not None:
+        return job
+    if version == V2024:
+        # The code is the one Terraform's provider takes for "not found"; the HTTP status is not published.
+        raise Refusal(400, "500130", "The DI job does not exist.")
+    # Nothing is published for 2020-05-18: status and code are a guess, after the gateway's Invalid<Parameter>.NotFound.
+    raise Refusal(404, "InvalidDIJobId.NotFound", "The specified DIJobId does not exist.")
+
+
+def _stop_2020(registry: Registry, params: Params, now: float) -> Result:
+    registry.stop(_job(registry, V2020, params, now), now)
+    return {}
+
+
+def _stop_2024(registry: Registry, params: Params, now: float) -> Result:
+    # What InstanceId selects is not documented and no operation returns one, so it is read and the job stopped.
+    _whole(params, "InstanceId")
+    registry.stop(_job(registry, V2024, params, now), now)
+    return {"Success": True}
+
+
+def _start(registry: Registry, version: str, params: Params, now: float) -> None:
+    job = _job(registry, version, params, now)
+    force = _boolean(params, "ForceToRerun")
+    start_time: int | None = None
+    text = params.get("RealtimeStartSettings", "")
+    if text:
+        try:
+            settings = json.loads(text)
+            start_time = None if settings.get("StartTime") is None else int(settings["StartTime"])
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise Refusal(
+                400, "InvalidParameter", "The specified parameter RealtimeStartSettings is not valid."
+            ) from error
+    registry.start(job, now, start_time=start_time, force_to_rerun=force)
+
+
+def _start_2020(registry: Registry, params: Params, now: float) -> Result:
+    _start(registry, V2020, params, now)
+    return {}
+
+
+def _start_2024(registry: Registry, params: Params, now: float) -> Result:
+    _start(registry, V2024, params, now)
+    return {"Success": True}
+
+
+def _details() -> Result:
+    rule = {"RuleName": "rename_rule_1", "RuleActionType": "Rename", "RuleTargetType": "Table"}
+    return {
+        "TransformationRules": [{**rule, "RuleExpression": '{"expression":"${srcDatasourceName}_${srcDatabaseName}"}'}],
+        "TableMappings": [
+            {
+                "SourceObjectSelectionRules": [{"ObjectType": "Table", "Expression": "mysql_table_1"}],
+                "TransformationRules": [rule],
+            }
+        ],
+        "JobSettings": {"RuntimeSettings": [{"Name": "runtime.realtime.concurrent", "Value": "1"}]},
+    }
+
+
+def _description(job: Job) -> Result:
+    return {
+        "ProjectId": job.project_id,
+        "JobName": job.name,
+        "Description": f"{job.source_type} to {job.destination_type}",
+        "MigrationType": job.migration_type,
+        "SourceDataSourceType": job.source_type,
+        "DestinationDataSourceType": job.destination_type,
+        "SourceDataSourceSettings": [{"DataSourceName": "source_1"}],
+        "DestinationDataSourceSettings": [{"DataSourceName": "destination_1"}],
+    }
+
+
+def _get_2020(registry: Registry, params: Params, now: float) -> Result:
+    job = _job(registry, V2020, params, now)
+    details = _details() if _boolean(params, "WithDetails") is not False else {}
+    data = {"DIJobId": job.id, **_description(job), **details, "JobStatus": job.status}
+    error = jobs.error_text(job)
+    if error:
+        data["ErrorMessage"] = error
+    data |= {
+        "RunStats": {},
+        "CreatedTime": int(job.created_at),
+        "CreatedUid": job.owner,
+        "UpdatedTime": int(job.history[-1][0]),
+        "UpdatedUid": job.owner,
+        "StartedTime": int(job.created_at if job.started_at is None else job.started_at),
+        "StartedUid": job.owner,
+    }
+    return {"Data": data}
+
+
+def _get_2024(registry: Registry, params: Params, now: float) -> Result:
+    job = _job(registry, V2024, params, now)
+    project = _whole(params, "ProjectId")
+    if project not in (None, job.project_id):
+        raise Refusal(400, "500130", "The DI job does not exist.")
+    details = _details() if _boolean(params, "WithDetails") is not False else {}
+    # By the vendor's own pages this one operation spells a stopped job "Stop", while ListDIJobs says "Stopped".
+    status = "Stop" if job.status == jobs.STOPPED else job.status
+    own = {"Id": job.id, "DIJobId": str(job.id), "JobType": job.job_type, "Owner": job.owner, "JobStatus": status}
+    return {"PagingInfo": {**own, **_description(job), **details}}
+
+
+def _page(params: Params, total: int) -> tuple[int, int, slice]:
+    numbers = []
+    for name, usual, most in (("PageNumber", 1, jobs.LARGEST_ID), ("PageSize", 10, 100)):
+        value = params.get(name, "") or str(usual)
+        if not (value.isascii() and value.isdigit() and len(value) <= 19 and 0 < int(value) <= most):
+            raise Refusal(400, f"Invalid{name}", f"The specified parameter {name} is not valid.")
+        numbers.append(int(value))
+    number, size = numbers
+    first = min((number - 1) * size, total)
+    return number, size, slice(first, first + size)
+
+
+def _listed(registry: Registry, params: Params, now: float, name_filter: str) -> tuple[Result, list[Job]]:
+    project = _whole(params, "ProjectId", required=True)
+    # 2020-05-18 documents the name as fuzzy; 2024-05-18 says nothing, so no caller may rely on an exact match.
+    found = [job for job in registry.all(now) if job.project_id == project and params.get(name_filter, "") in job.name]
+    for name, attribute in (
+        ("SourceDataSourceType", "source_type"),
+        ("DestinationDataSourceType", "destination_type"),
+        ("MigrationType", "migration_type"),
+    ):
+        wanted = params.get(name, "").lower()
+        found = [job for job in found if wanted in ("", getattr(job, attribute).lower())]
+    number, size, part = _page(params, len(found))
+    return {"TotalCount": len(found), "PageNumber": number, "PageSize": size}, found[part]
+
+
+def _list_item(job: Job) -> Result:
+    return {
+        "DIJobId": job.id,
+        "ProjectId": job.project_id,
+        "JobName": job.name,
+        "MigrationType": job.migration_type,
+        "SourceDataSourceType": job.source_type,
+        "DestinationDataSourceType": job.destination_type,
+        "JobStatus": job.status,
+    }
+
+
+def _list_2020(registry: Registry, params: Params, now: float) -> Result:
+    paging, found = _listed(registry, params, now, "JobName")
+    return {"DIJobPaging": {**paging, "DIJobs": [_list_item(job) for job in found]}}
+
+
+def _list_2024(registry: Registry, params: Params, now: float) -> Result:
+    paging, found = _listed(registry, params, now, "Name")
+    items = [{"Id": job.id, **_list_item(job), "Owner": job.owner} for job in found]
+    return {"PagingInfo": {**paging, "DIJobs": items}}
+
+
+def _projects_2020(registry: Registry, params: Params, now: float) -> Result:
+    found = registry.projects()
+    number, size, part = _page(params, len(found))
+    items = [
+        {
+            "ProjectId": project,
+            "ProjectIdentifier": f"project_{project}",
+            "ProjectName": f"project_{project}",
+            "ProjectStatus": 0,
+            "ProjectStatusCode": "AVAILABLE",
+        }
+        for project in found[part]
+    ]
+    paging = {"TotalCount": len(found), "PageNumber": number, "PageSize": size}
+    return {"PageResult": {**paging, "ProjectList": items}}
+
+
+def _projects_2024(registry: Registry, params: Params, now: float) -> Result:
+    found = registry.projects()
+    number, size, part = _page(params, len(found))
+    items = [
+        {"Id": project, "Name": f"project_{project}", "DisplayName": f"project_{project}", "Status": "Available"}
+        for project in found[part]
+    ]
+    return {"PagingInfo": {"TotalCount": len(found), "PageNumber": number, "PageSize": size, "Projects": items}}
+
+
+# The vendor's metadata declare the operations of 2024-05-18 with one method each. The 2020-05-18 pages show sample
+# requests with everything in the query while its SDK posts a form, so both are served.
+_BOTH: Final = frozenset({"GET", "POST"})
+_GET: Final = frozenset({"GET"})
+_POST: Final = frozenset({"POST"})
+
+OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
+    (V2020, "StopDIJob"): Operation(_BOTH, _stop_2020),
+    (V2020, "StartDIJob"): Operation(_BOTH, _start_2020),
+    (V2020, "GetDIJob"): Operation(_BOTH, _get_2020),
+    (V2020, "ListDIJobs"): Operation(_BOTH, _list_2020),
+    (V2020, "ListProjects"): Operation(_BOTH, _projects_2020),
+    (V2024, "StopDIJob"): Operation(_GET, _stop_2024),
+    (V2024, "StartDIJob"): Operation(_GET, _start_2024),
+    (V2024, "GetDIJob"): Operation(_GET, _get_2024),
+    (V2024, "ListDIJobs"): Operation(_GET, _list_2024),
+    (V2024, "ListProjects"): Operation(_POST, _projects_2024),
+}
+
+
+def operation(version: str, action: str) -> Operation:
+    """
+    Find an operation by API version and name.
+
+    :raises Refusal: 404 ``InvalidAction.NotFound`` where the version has none of that name.
+    """
+    found = OPERATIONS.get((version, action))
+    if found is None:
+        raise Refusal(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
+    return found
