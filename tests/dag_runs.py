@@ -1,0 +1,39 @@
+"""Run DAGs made in a test through ``dag.test()``, on a database of the test session; by Airflow 3.3's private ways."""
+
+from __future__ import annotations
+
+import functools
+import os
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+
+@functools.cache
+def _database() -> None:
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.utils import db
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # migrations of the past speak of their own deprecations
+        db.initdb()
+        DagBundlesManager().sync_bundles_to_db()
+
+
+def run_dag(dag: DAG) -> tuple[str, Mapping[tuple[str, int], Any]]:
+    """
+    Run a DAG to its end in this process, waiting for retries in real time.
+
+    :return: state of the run, and its task instances by task id and map index.
+    """
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+    _database()
+    bag = DagBag(dag_folder=os.devnull)
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, "dags-folder", None)
+    run = dag.test()
+    return str(run.state), {(ti.task_id, ti.map_index): ti for ti in run.get_task_instances()}

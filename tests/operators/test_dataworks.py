@@ -1,0 +1,398 @@
+"""StopDIJobOperator against the emulator: what it finds, sends and reports, over one try and over several."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from emulated import JOB, Clock, Store, on_clock
+
+from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.exceptions import (
+    DataWorksError,
+    DataWorksForbidden,
+    DataWorksInvalidRequest,
+    DataWorksQuotaExceeded,
+    DataWorksThrottled,
+    DataWorksUnavailable,
+    DIJobFailed,
+    DIJobWaitTimeout,
+)
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+
+pytestmark = pytest.mark.usefixtures("connect")
+VERSIONS = pytest.mark.parametrize("api_version", ["2020-05-18", "2024-05-18"])
+FORBIDDEN = {"error": {"status": 403, "code": "Forbidden.Access", "message": "Access is forbidden."}}
+
+
+@pytest.fixture
+def execute(hook: DataWorksHook, clock: Clock) -> Callable[..., dict[str, Any]]:
+    """Run one try of the operator on the test's clock, with a task state store that lives as long as the test."""
+    store = Store()
+
+    def run(*, remembers: bool = True, max_tries: int = 3, **arguments: Any) -> dict[str, Any]:
+        operator = StopDIJobOperator(task_id="stop", **{"di_job_id": JOB, "poll_interval": 15, **arguments})
+        operator.hook = on_clock(DataWorksHook(operator.dataworks_conn_id), clock)
+        context: dict[str, Any] = {"ti": SimpleNamespace(max_tries=max_tries)}
+        if remembers:
+            context["task_state_store"] = store
+        result = operator.execute(context)  # type: ignore[arg-type]
+        return dict(json.loads(json.dumps(result)))
+
+    return run
+
+
+@VERSIONS
+def test_a_running_job_is_stopped_once_and_waited_for(
+    execute: Callable[..., dict[str, Any]],
+    emulator: Emulator,
+    connect: Callable[..., None],
+    clock: Clock,
+    api_version: str,
+) -> None:
+    """The plain case: read, send, wait, report."""
+    connect(api_version=api_version)
+    result = execute()
+
+    assert result == {
+        "di_job_id": JOB,
+        "status": "Stopped",
+        "status_before": "Running",
+        "stopped_by_this_run": True,
+        "request_id": next(call.request_id for call in emulator.calls if call.operation == "StopDIJob"),
+        "stopped_at": "2026-11-18T11:07:25+00:00",
+    }
+    assert emulator.job(JOB).effective_stops == 1
+    assert clock.slept == [15, 15, 15]
+    assert [call.operation for call in emulator.calls] == ["GetDIJob", "StopDIJob"] + ["GetDIJob"] * 3
+
+
+@pytest.mark.parametrize("status", ["Stopped", "Finished"])
+def test_a_job_that_does_not_run_is_left_alone(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, status: str
+) -> None:
+    """Nothing is sent, and it was not this run that stopped it."""
+    emulator.set_status(JOB, status)
+
+    result = execute()
+
+    assert (result["status"], result["status_before"]) == (status, status)
+    assert result["stopped_by_this_run"] is False
+    assert result["request_id"] is None
+    assert [call.operation for call in emulator.calls] == ["GetDIJob"]
+
+
+def test_a_job_that_is_stopping_is_only_waited_for(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, hook: DataWorksHook
+) -> None:
+    """Somebody else asked already: no second StopDIJob."""
+    hook.stop_di_job(JOB)
+
+    result = execute()
+
+    assert (result["status"], result["status_before"]) == ("Stopped", "Stopping")
+    assert result["stopped_by_this_run"] is False
+    assert emulator.job(JOB).stop_calls == 1
+
+
+def test_a_failed_job_is_success_with_a_warning(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, logged: Callable[[], str]
+) -> None:
+    """Nothing runs, which is what the maintenance needs; the log says so."""
+    emulator.add_job(JOB, "Failed", error_message="Binlog was purged")
+
+    result = execute()
+
+    assert result["status"] == "Failed"
+    assert result["stopped_by_this_run"] is False
+    assert emulator.job(JOB).stop_calls == 0
+    assert "Binlog was purged" in logged()
+
+
+def test_a_job_that_fails_after_our_stop_fails_the_task(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator
+) -> None:
+    """Its state may not be clean: the task says so, with the job's own text."""
+    emulator.add_job(JOB, "Running", stop_seconds=40, stop_ends_in="Failed", error_message="checkpoint lost")
+
+    with pytest.raises(DIJobFailed, match="checkpoint lost") as caught:
+        execute()
+
+    assert isinstance(caught.value, AirflowFailException)
+
+
+def test_a_job_that_failed_after_an_earlier_trys_stop_fails_the_retry_too(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator
+) -> None:
+    """The task remembers that it asked for the stop, so this failure is not somebody else's."""
+    emulator.add_job(JOB, "Running", stop_seconds=1, stop_ends_in="Failed")
+    emulator.inject({"operation": "GetDIJob", "skip": 1, "throttle": {"hints": {"x-acs-retry-after": 90_000}}})
+    with pytest.raises(DataWorksThrottled):
+        execute()
+
+    with pytest.raises(DIJobFailed):
+        execute()
+
+
+def test_an_initialized_job_whose_stop_is_accepted_is_waited_for(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator
+) -> None:
+    """A start may be under way: the stop is sent."""
+    emulator.add_job(JOB, "Stopped", stop_seconds=5, start_seconds=600)
+    DataWorksHook().start_di_job(JOB)
+
+    result = execute()
+
+    assert (result["status"], result["status_before"]) == ("Stopped", "Initialized")
+    assert result["stopped_by_this_run"] is True
+
+
+def test_an_initialized_job_that_never_ran_is_success_with_a_warning(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, logged: Callable[[], str]
+) -> None:
+    """The service refuses the stop and the job is still Initialized: there was nothing to stop."""
+    emulator.set_status(JOB, "Initialized")
+    emulator.inject({"operation": "StopDIJob", "error": {"status": 400, "code": "InvalidJobStatus"}})
+
+    result = execute()
+
+    assert (result["status"], result["stopped_by_this_run"]) == ("Initialized", False)
+    assert result["stopped_at"] is None
+    assert "never ran" in logged()
+
+
+def test_an_undocumented_status_is_waited_on_before_anything_is_sent(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """When in doubt, touch nothing: the task ends at its timeout and says the status."""
+    emulator.set_status(JOB, "Migrating")
+
+    with pytest.raises(DIJobWaitTimeout, match="Migrating"):
+        execute(timeout=60)
+
+    assert emulator.job(JOB).stop_calls == 0
+    assert sum(clock.slept) == 60
+
+
+def test_not_waiting_returns_the_status_after_the_request(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """The job is still stopping, and the result does not pretend otherwise."""
+    result = execute(wait_for_completion=False)
+
+    assert (result["status"], result["stopped_by_this_run"]) == ("Stopping", True)
+    assert result["stopped_at"] is None
+    assert clock.slept == []
+    assert emulator.job(JOB).effective_stops == 1
+
+
+def test_the_wait_ends_at_its_timeout_without_a_retry(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """A job that hangs in Stopping fails the task with the last status; retrying would only wait again."""
+    emulator.add_job(JOB, "Running", stop_ends_in="never")
+    started = clock.time
+
+    with pytest.raises(DIJobWaitTimeout, match="Stopping") as caught:
+        execute(timeout=100)
+
+    assert isinstance(caught.value, AirflowFailException)
+    assert clock.time == started + 100
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"drop": "after"}, id="connection-lost-after-the-effect"),
+        pytest.param({"drop": "before"}, id="connection-lost-before-the-effect"),
+        pytest.param({"truncate": True}, id="answer-cut-off"),
+        pytest.param({"body": "<html>bad gateway</html>"}, id="unreadable-answer"),
+        pytest.param({"error": {"status": 500, "code": "InternalError.System"}}, id="internal-error"),
+    ],
+)
+def test_a_lost_answer_is_resolved_by_reading_the_status(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, fault: dict[str, Any]
+) -> None:
+    """Whatever happened to the answer, the job is stopped by exactly one effective stop of this run."""
+    emulator.inject({"operation": "StopDIJob", **fault})
+
+    result = execute()
+
+    assert (result["status"], result["status_before"]) == ("Stopped", "Running")
+    assert result["stopped_by_this_run"] is True
+    assert emulator.job(JOB).effective_stops == 1
+
+
+def test_throttling_past_the_short_waits_is_left_to_airflow(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """The error carries the wait the service asked for; the retry then stops the job."""
+    emulator.inject({"operation": "StopDIJob", "throttle": {"hints": {"x-acs-retry-after": 120_000}}})
+    with pytest.raises(DataWorksThrottled) as caught:
+        execute()
+
+    assert caught.value.retry_after == 120
+    assert clock.slept == []
+
+    assert execute()["stopped_by_this_run"] is True
+    assert emulator.job(JOB).effective_stops == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        pytest.param(FORBIDDEN, DataWorksForbidden, id="edition"),
+        pytest.param({"throttle": {"code": "Throttling.Api.Risk"}}, DataWorksQuotaExceeded, id="daily-quota"),
+        pytest.param({"throttle": {"code": "Throttling.Resource"}}, DataWorksQuotaExceeded, id="edition-quota"),
+        pytest.param({"error": {"status": 400, "code": "InvalidX"}}, DataWorksInvalidRequest, id="invalid"),
+    ],
+)
+def test_permanent_errors_fail_at_once_after_one_request(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, fault: dict[str, Any], error: type[DataWorksError]
+) -> None:
+    """No retry, no second request, and the job keeps running."""
+    emulator.inject({"operation": "StopDIJob", "times": 9, **fault})
+
+    with pytest.raises(error) as caught:
+        execute()
+
+    assert isinstance(caught.value, AirflowFailException)
+    assert emulator.job(JOB).status == "Running"
+    assert sum(call.operation == "StopDIJob" for call in emulator.calls) == 1
+
+
+def test_a_forbidden_error_names_the_edition_and_the_switch(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator
+) -> None:
+    """Who reads the red task learns action, job, code, status, request id, and what to do."""
+    emulator.inject({"operation": "StopDIJob", **FORBIDDEN})
+
+    with pytest.raises(DataWorksForbidden) as caught:
+        execute()
+
+    text = str(caught.value)
+    request_id = caught.value.request_id
+    assert request_id
+    for part in ("StopDIJob", str(JOB), "Forbidden.Access", "HTTP 403", request_id, "Enterprise", "api_version"):
+        assert part in text
+
+
+def test_a_retry_after_a_killed_worker_knows_that_this_run_stopped_the_job(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed right after StopDIJob was sent: the next try finds it stopped and does not forget who did it."""
+
+    def killed(seconds: float) -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(clock, "sleep", killed)
+        with pytest.raises(SystemExit):
+            execute()
+    first = emulator.calls[1].request_id
+    clock.sleep(300)
+
+    result = execute()
+
+    assert (result["status"], result["status_before"]) == ("Stopped", "Running")
+    assert result["stopped_by_this_run"] is True
+    assert result["request_id"] == first
+    assert emulator.job(JOB).stop_calls == 1
+
+
+def test_without_a_store_a_retry_claims_nothing_it_cannot_know(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator
+) -> None:
+    """Below Airflow 3.3 nothing survives a killed try: the next one reports what it saw."""
+    execute(remembers=False)
+
+    result = execute(remembers=False)
+
+    assert result["stopped_by_this_run"] is False
+    assert emulator.job(JOB).effective_stops == 1
+
+
+def test_a_refused_stop_leaves_no_claim_behind(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, hook: DataWorksHook, clock: Clock
+) -> None:
+    """Refused here, then stopped by somebody else: this run did not do it."""
+    emulator.inject({"operation": "StopDIJob", **FORBIDDEN})
+    with pytest.raises(DataWorksForbidden):
+        execute()
+    hook.stop_di_job(JOB)
+    clock.sleep(60)
+
+    assert execute()["stopped_by_this_run"] is False
+
+
+def test_a_stop_that_may_have_arrived_stays_claimed(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """The answer was lost and then the service could not be reached at all: the next try knows what was sent."""
+    emulator.inject({"operation": "StopDIJob", "drop": "after"})
+    emulator.inject({"operation": "GetDIJob", "skip": 1, "times": 6, "drop": "before"})
+    with pytest.raises(DataWorksUnavailable):
+        execute()
+    clock.sleep(60)
+
+    result = execute()
+
+    assert (result["status"], result["stopped_by_this_run"]) == ("Stopped", True)
+    assert emulator.job(JOB).stop_calls == 1
+
+
+def test_the_deadline_is_fixed_at_the_first_try(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """A retry does not get the whole wait again; a cleared task does."""
+    emulator.add_job(JOB, "Running", stop_ends_in="never")
+    emulator.inject({"operation": "GetDIJob", "skip": 3, "throttle": {"hints": {"x-acs-retry-after": 90_000}}})
+    started = clock.time
+    with pytest.raises(DataWorksThrottled):
+        execute(timeout=100)
+    clock.sleep(50)
+
+    with pytest.raises(DIJobWaitTimeout):
+        execute(timeout=100)
+    assert clock.time == started + 100
+
+    with pytest.raises(DIJobWaitTimeout):
+        execute(timeout=100, max_tries=7)
+    assert clock.time == started + 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        pytest.param({"di_job_id": "{{ typo }}"}, "di_job_id", id="id-not-rendered"),
+        pytest.param({"di_job_id": -3}, "di_job_id", id="id-negative"),
+        pytest.param({"instance_id": "x"}, "instance_id", id="instance"),
+        pytest.param({"instance_id": 5}, "instance_id", id="instance-on-2020"),
+        pytest.param({"poll_interval": 0}, "poll_interval", id="poll-interval"),
+        pytest.param({"timeout": "1h"}, "timeout", id="timeout"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_sent(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, arguments: dict[str, Any], field: str
+) -> None:
+    """Checked after templating, permanent, and naming the argument."""
+    with pytest.raises(DataWorksInvalidRequest, match=field) as caught:
+        execute(**arguments)
+
+    assert isinstance(caught.value, AirflowFailException)
+    assert emulator.calls == []
+
+
+def test_ids_and_connection_are_templated() -> None:
+    """The fields a DAG author fills from XCom or params."""
+    assert set(StopDIJobOperator.template_fields) >= {"di_job_id", "instance_id", "dataworks_conn_id"}
+
+
+def test_killing_the_task_undoes_nothing() -> None:
+    """There is no on_kill of our own: a stop that was asked for stays asked for."""
+    assert "on_kill" not in vars(StopDIJobOperator)

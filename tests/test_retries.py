@@ -1,0 +1,135 @@
+"""How Airflow retries our tasks: default retries, the policy and its delays, also for mapped tasks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
+import pytest
+from airflow.sdk import DAG, RetryAction, RetryDecision
+
+from airflow_provider_dataworks import exceptions, failures
+from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.retries import DataWorksRetryPolicy
+from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+
+TASKS = pytest.mark.parametrize("task_class", [StopDIJobOperator, DIJobStoppedSensor])
+
+
+class AuthorsPolicy(DataWorksRetryPolicy):
+    """A policy that an author chose."""
+
+
+def a_dag(**default_args: Any) -> DAG:
+    """Make a DAG with these defaults."""
+    return DAG("d", schedule=None, start_date=datetime(2026, 1, 1), default_args=default_args)
+
+
+def decide(error: BaseException, **policy: Any) -> RetryDecision:
+    """Ask the policy about an error."""
+    return DataWorksRetryPolicy(**policy).evaluate(error, try_number=1, max_tries=3)
+
+
+@TASKS
+def test_a_task_whose_author_set_nothing_is_retried(task_class: type) -> None:
+    """Three times, after one minute, exponentially, and by our policy."""
+    task = task_class(task_id="t", di_job_id=1)
+
+    assert task.retries == 3
+    assert task.retry_delay == timedelta(minutes=1)
+    assert task.retry_exponential_backoff
+    assert isinstance(task.retry_policy, DataWorksRetryPolicy)
+
+
+@TASKS
+def test_what_the_author_set_stays(task_class: type) -> None:
+    """On the task or as default_args, a zero included."""
+    policy = AuthorsPolicy()
+    with a_dag(retries=7, retry_delay=timedelta(seconds=9), retry_policy=policy):
+        by_default_args = task_class(task_id="a", di_job_id=1)
+        by_argument = task_class(task_id="b", di_job_id=1, retries=0, retry_exponential_backoff=False)
+
+    assert (by_default_args.retries, by_default_args.retry_delay) == (7, timedelta(seconds=9))
+    assert by_default_args.retry_policy is policy
+    assert (by_argument.retries, by_argument.retry_exponential_backoff) == (0, False)
+
+
+@TASKS
+@pytest.mark.parametrize(("given", "retries"), [({}, 3), ({"retries": 0}, 0), ({"retries": 8}, 8)])
+def test_mapped_tasks_get_the_same(task_class: type, given: dict[str, Any], retries: int) -> None:
+    """What the scheduler reads before unmapping, and the policy the worker finds after it."""
+    with a_dag(**given):
+        mapped = (
+            task_class.partial(task_id="m", poke_interval=5).expand(di_job_id=[1, 2])
+            if (task_class is DIJobStoppedSensor)
+            else task_class.partial(task_id="m").expand(di_job_id=[1, 2])
+        )
+
+    assert mapped.retries == retries
+    task = mapped.unmap({"di_job_id": 1})
+    assert task.retries == retries
+    assert isinstance(task.retry_policy, DataWorksRetryPolicy)
+
+
+def test_a_throttled_task_waits_exactly_as_asked() -> None:
+    """No backoff, no jitter: the service named the time."""
+    decision = decide(
+        exceptions.DataWorksThrottled("busy", code="Throttling.User", retry_after=8.5, action="StopDIJob")
+    )
+
+    assert decision.action is RetryAction.RETRY
+    assert decision.retry_delay == timedelta(seconds=8.5)
+    assert decision.reason is not None
+    assert "Throttling.User" in decision.reason
+
+
+def test_the_asked_delay_is_found_behind_other_errors() -> None:
+    """An author's own error raised from ours keeps the wait."""
+    outer = RuntimeError("maintenance step failed")
+    outer.__cause__ = exceptions.DataWorksThrottled("busy", retry_after=30)
+
+    assert decide(outer).retry_delay == timedelta(seconds=30)
+
+
+def test_an_absurd_delay_is_cut() -> None:
+    """Airflow would obey a delay of a month: the policy's delay replaces max_retry_delay."""
+    error = exceptions.DataWorksThrottled("busy", retry_after=10**7)
+
+    assert decide(error).retry_delay == timedelta(hours=1)
+    assert decide(error, max_delay=timedelta(minutes=5)).retry_delay == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.DataWorksThrottled("busy"),
+        exceptions.DataWorksUnavailable("down"),
+        RuntimeError("something else"),
+    ],
+    ids=["throttled-without-hint", "unavailable", "not-ours"],
+)
+def test_without_a_hint_airflows_own_delay_applies(error: BaseException) -> None:
+    """The policy keeps out of what it knows nothing about."""
+    assert decide(error).action is RetryAction.DEFAULT
+
+
+@pytest.mark.parametrize("error", [exceptions.DataWorksForbidden("no"), failures.DataWorksQuotaExceeded("no")])
+def test_permanent_errors_are_not_retried(error: BaseException) -> None:
+    """Also where a flow was run outside the hook, so that the error is no AirflowFailException."""
+    assert decide(error).action is RetryAction.FAIL
+
+
+def test_newer_airflow_waits_without_using_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow 3.4 offers to reschedule, bounded in time."""
+    asked: list[tuple[Any, dict[str, Any]]] = []
+
+    def reschedule(delay: timedelta, **bounds: Any) -> str:
+        asked.append((delay, bounds))
+        return "rescheduled"
+
+    monkeypatch.setattr(RetryDecision, "reschedule", reschedule, raising=False)
+
+    assert decide(exceptions.DataWorksThrottled("busy", retry_after=8)) == "rescheduled"  # type: ignore[comparison-overlap]
+    assert asked[0][0] == timedelta(seconds=8)
+    assert asked[0][1]["reschedule_timeout"] == timedelta(hours=1)
