@@ -38,6 +38,10 @@ CONN_FIELDS: dict[str, dict[str, object]] = {
     ),
     "security_token": _text("STS token", "Only with temporary keys of the Security Token Service.", format="password"),
     "project_id": _number("Workspace id", "Used by the connection test, and for links.", kind="integer", minimum=1),
+    "console_url": _text(
+        "Console address",
+        "Where a task's link leads, with {region} and {project_id}; the workspace if empty.",
+    ),
     "connect_timeout": _number(
         "Connect timeout", "Seconds to wait for a connection; 5 if empty.", minimum=1, maximum=600
     ),
@@ -82,6 +86,8 @@ def get_provider_info() -> dict[str, object]:
         "hooks": [{"integration-name": name, "python-modules": [f"{package}.hooks.dataworks"]}],
         "operators": [{"integration-name": name, "python-modules": [f"{package}.operators.dataworks"]}],
         "sensors": [{"integration-name": name, "python-modules": [f"{package}.sensors.dataworks"]}],
+        "triggers": [{"integration-name": name, "python-modules": [f"{package}.triggers.dataworks"]}],
+        "extra-links": [f"{package}.links.dataworks.DataWorksConsoleLink"],
         "connection-types": [
             {
                 "connection-type": "dataworks",

@@ -41,9 +41,8 @@ with DAG(
     def report(stopped: dict[str, Any], checked: dict[str, Any]) -> str:
         """Say what happened, in words."""
         who = "this run" if stopped["stopped_by_this_run"] else "somebody else, or it ended by itself"
-        text = (
-            f"DI job {stopped['di_job_id']}: {stopped['status_before']} before, {checked['status']} now; stopped by {who}."
-        )
+        before, now = stopped["status_before"], checked["status"]
+        text = f"DI job {stopped['di_job_id']}: {before} before, {now} now; stopped by {who}."
         print(text)
         return text
 

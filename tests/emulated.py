@@ -59,6 +59,18 @@ class Store:
         self.kept.pop(key, None)
 
 
+class TaskInstance:
+    """A task instance, as far as the package uses it; pushed values must survive JSON."""
+
+    def __init__(self, max_tries: int = 3) -> None:
+        self.max_tries = max_tries
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Keep a pushed value."""
+        self.pushed[key] = json.loads(json.dumps(value))
+
+
 @pytest.fixture
 def clock() -> Clock:
     """A clock that only sleeping moves."""

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from airflow.sdk import DAG, task
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator, logged
 from emulated import real_clock as clock
 
+from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
@@ -114,3 +116,21 @@ def test_the_sensor_frees_its_slot_between_looks(emulator: Emulator, connect: Ca
     assert state == "success"
     assert tasks["check", -1].try_number == 1
     assert emulator.count("GetDIJob") >= 3
+
+
+def test_deferred_stops_end_as_blocking_ones_do(
+    emulator: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a trigger that Airflow stores, rebuilds and runs."""
+    monkeypatch.setattr(watching, "FIRST_LOOK", 0.1)
+    for job_id in (1, 2, 3):
+        emulator.add_job(job_id, "Running", stop_seconds=0.2)
+    with a_dag("deferred") as dag:
+        StopDIJobOperator.partial(task_id="stop", deferrable=True, poll_interval=0.2).expand(di_job_id=[1, 2, 3])
+
+    state, tasks = run_dag(dag)
+
+    assert state == "success"
+    results = [tasks["stop", index].xcom_pull(task_ids="stop", map_indexes=index) for index in range(3)]
+    assert [(found["status"], found["stopped_by_this_run"]) for found in results] == [("Stopped", True)] * 3
+    assert [emulator.job(job_id).effective_stops for job_id in (1, 2, 3)] == [1, 1, 1]

@@ -13,6 +13,7 @@ from dag_runs import run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
 
+from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.emulator import Emulator
 
 __all__ = ["clock", "connect", "emulator"]
@@ -51,3 +52,24 @@ def test_the_stop_example_stops_checks_and_reports(emulator: Emulator, connect: 
     assert emulator.job(JOB).effective_stops == 1
     report = tasks["report", -1].xcom_pull(task_ids="report")
     assert report == "DI job 11668: Running before, Stopped now; stopped by this run."
+
+
+def test_the_example_of_many_stops_them_all(
+    emulator: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With fewer jobs and a pool that is there, the same DAG."""
+    monkeypatch.setattr(watching, "FIRST_LOOK", 0.1)
+    monkeypatch.setenv("DATAWORKS_JOBS", "3")
+    for job_id in (1, 2, 3):
+        emulator.add_job(job_id, "Running", stop_seconds=0)
+    dag = load(EXAMPLES[0].with_name("example_dataworks_stop_many.py")).dag
+    stop = dag.get_task("stop")
+    stop.partial_kwargs.update(pool="default_pool", poll_interval=0.2)
+
+    state, tasks = run_dag(dag)
+
+    assert state == "success"
+    assert [emulator.job(job_id).effective_stops for job_id in (1, 2, 3)] == [1, 1, 1]
+    assert tasks["report", -1].xcom_pull(task_ids="report") == (
+        "3 DI jobs do not run: 3 stopped by this run, 0 before it."
+    )

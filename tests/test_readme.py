@@ -79,7 +79,8 @@ def test_the_connection_in_the_environment_is_accepted() -> None:
     text = shlex.split(line)[1].partition("=")[2]
     fields = json.loads(text)
 
-    account = read_account(Connection(conn_id="c", **{**fields, "extra": json.dumps(fields["extra"])}))
+    connection = Connection(conn_id="c", **{**fields, "extra": json.dumps(fields["extra"])})
+    account = read_account(connection, connection.extra_dejson)
 
     assert account.settings.endpoint == "https://dataworks.cn-shanghai.aliyuncs.com"
 
@@ -91,15 +92,14 @@ def test_the_connection_added_on_the_command_line_is_accepted() -> None:
     line = next(line for line in SHELL if line.startswith("airflow connections add"))
     arguments = get_parser().parse_args(shlex.split(line)[1:])
 
-    account = read_account(
-        Connection(
-            conn_id="c",
-            conn_type=arguments.conn_type,
-            login=arguments.conn_login,
-            password=arguments.conn_password,
-            extra=arguments.conn_extra,
-        )
+    connection = Connection(
+        conn_id="c",
+        conn_type=arguments.conn_type,
+        login=arguments.conn_login,
+        password=arguments.conn_password,
+        extra=arguments.conn_extra,
     )
+    account = read_account(connection, connection.extra_dejson)
 
     assert account.settings.endpoint == "https://dataworks.cn-shanghai.aliyuncs.com"
 

@@ -84,7 +84,7 @@ def test_a_run_leaves_no_secret_behind(
     for ti in tasks.values():
         kept += [repr(vars(ti)), repr(ti.xcom_pull(task_ids=ti.task_id, key=None))]
     kept.append(repr(vars(stop)))
-    assert "HTTP Request" in kept[0]
+    assert "send_request_headers" in kept[0]
     for text in kept:
         for secret in spellings():
             assert secret not in text

@@ -100,7 +100,12 @@ def _exchange(service: Service, call: Call[T]) -> Flow[T]:
 def _read(call: Call[T], reply: Reply | None) -> T:
     if reply is None:
         raise TypeError("the driver of a flow must answer Send with a Reply")
-    return call.read(call.action, decipher(call.action, call.di_job_id, reply))
+    payload = decipher(call.action, call.di_job_id, reply)
+    try:
+        return call.read(call.action, payload)
+    except DataWorksUnavailable as error:
+        error.status, error.di_job_id = reply.status, call.di_job_id
+        raise
 
 
 def ask(service: Service, call: Call[T]) -> Flow[T]:

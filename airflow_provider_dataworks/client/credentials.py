@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from airflow_provider_dataworks.client.signing import percent_encode
+from airflow_provider_dataworks.client.settings import refusal
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,12 @@ class Credentials:
     access_key_id: str
     access_key_secret: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what no header can carry: the HTTP library would quote it, with the token, in its error."""
+        for name in ("access_key_id", "access_key_secret", "security_token"):
+            if not re.fullmatch(r"[!-~]*", getattr(self, name) or ""):
+                raise refusal(name, "holds a character that keys do not have, such as a space or a line end")
 
 
 class CredentialSource(Protocol):
@@ -44,16 +51,22 @@ class StaticCredentials:
 
 
 def without_keys(body: bytes, keys: Credentials) -> bytes:
-    """Blank out our own secrets where an answer echoes them, so that no error text can carry them on."""
-    for spelled in _spellings(keys):
-        body = body.replace(spelled, b"***")
-    return body
+    """Blank out our own secrets where a text echoes them, so that no error can carry them on."""
+    pattern = _any_spelling(keys)
+    return pattern.sub(b"***", body) if pattern else body
 
 
 @functools.lru_cache(maxsize=16)
-def _spellings(keys: Credentials) -> tuple[bytes, ...]:
-    # The string to sign of the older signature, which the service echoes, encodes a value up to twice.
+def _any_spelling(keys: Credentials) -> re.Pattern[bytes] | None:
     found = [text for text in (keys.access_key_secret, keys.security_token) if text and len(text) > 5]
-    once = [percent_encode(text) for text in found]
-    twice = [percent_encode(text) for text in once]
-    return tuple(text.encode() for text in dict.fromkeys((*twice, *once, *found)))
+    return re.compile("|".join("".join(map(_spellings, text)) for text in found).encode()) if found else None
+
+
+def _spellings(char: str) -> str:
+    # JSON, XML and URLs escape in several ways; the string to sign of the older signature, which the service echoes,
+    # encodes a value up to twice.
+    if char.isalnum():
+        return char
+    code = f"{ord(char):02x}"
+    escaped = rf"(?i:%(?:25)?{code}|\\u00{code}|&#x0*{code};|&#0*{ord(char)};)"
+    return rf"(?:\\?{re.escape(char)}|{escaped})"

@@ -18,14 +18,12 @@ from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksInvalidRequest,
     DataWorksUnavailable,
-    DIJobFailed,
     DIJobWaitTimeout,
 )
 
 log = logging.getLogger(__name__)
 
 _MAY_BE_STOPPED = (JobStatus.RUNNING, JobStatus.INITIALIZED)
-_NOT_RUNNING = (JobStatus.STOPPED, JobStatus.FINISHED)
 
 
 def stop_di_job(service: Service, di_job_id: int | str, instance_id: int | str | None = None) -> Flow[str]:
@@ -80,16 +78,23 @@ def wait(
     while not until(job):
         left = deadline - service.now()
         if left <= 0:
-            raise DIJobWaitTimeout(
-                f"DI job {job.id} is still {job.status} although the time to wait is over.",
-                di_job_id=job.id,
-                last_status=str(job.status),
-                remedy="Look at the job in the DataWorks console; clear this task to wait again, or allow more time.",
-            )
+            raise timed_out(job.id, job)
         log.info("DI job %s is %s; next look in %.0f s.", job.id, job.status, min(poll_interval, left))
         yield Sleep(min(poll_interval, left))
         job = yield from get_di_job(service, di_job_id)
     return job
+
+
+def timed_out(di_job_id: int, last: DIJob | None) -> DIJobWaitTimeout:
+    """Error for a wait that is over, with the status seen last."""
+    status = str(last.status) if last else None
+    seen = f"is still {status}" if status else "could not be looked at once"
+    return DIJobWaitTimeout(
+        f"DI job {di_job_id} {seen} although the time to wait is over.",
+        di_job_id=di_job_id,
+        last_status=status,
+        remedy="Look at the job in the DataWorks console; clear this task to wait again, or allow more time.",
+    )
 
 
 @dataclass(frozen=True)
@@ -199,19 +204,3 @@ class _StopSent:
     def _answer_was_lost(self, error: BaseException) -> bool:
         # A look at the job that failed had its own tries: only a lost answer to the stop itself leads on.
         return isinstance(error, DataWorksUnavailable) and error.sent and error.action == self._call.action
-
-
-def stopped(job: DIJob, *, by_us: bool) -> bool:
-    """
-    Verdict of a wait for a stop: whether nothing runs any more.
-
-    :param by_us: whether this run asked for the stop; a job that failed by itself is merely not running.
-    :raises DIJobFailed: if the job failed after our stop.
-    """
-    if job.status is JobStatus.FAILED and by_us:
-        raise DIJobFailed(
-            f"DI job {job.id} was asked to stop and ended Failed: {job.error_message or 'the service gave no text'}.",
-            di_job_id=job.id,
-            remedy="Nothing runs now, but the job may not be in a clean state: see its log in the DataWorks console.",
-        )
-    return job.status in _NOT_RUNNING or job.status is JobStatus.FAILED

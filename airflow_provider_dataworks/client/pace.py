@@ -19,9 +19,10 @@ class Pace:
 
     def __init__(self, max_qps: float, clock: Callable[[], float]) -> None:
         in_window = max(1, int(max_qps))
-        self._period = in_window / max_qps
+        self._period = max(1.0, 1 / max_qps)
         self._slots: deque[float] = deque(maxlen=in_window)
         self._clock = clock
+        self._held_until = float("-inf")
         self._lock = threading.Lock()
 
     def reserve(self) -> float:
@@ -29,9 +30,14 @@ class Pace:
         with self._lock:
             now = self._clock()
             full = len(self._slots) == self._slots.maxlen
-            slot = max(now, self._slots[0] + self._period) if full else now
+            slot = max(now, self._held_until, self._slots[0] + self._period if full else now)
             self._slots.append(slot)
             return slot - now
+
+    def hold(self, seconds: float) -> None:
+        """Give out no slot for these seconds: the service asked everybody to wait."""
+        with self._lock:
+            self._held_until = max(self._held_until, self._clock() + seconds)
 
 
 @functools.lru_cache(maxsize=256)

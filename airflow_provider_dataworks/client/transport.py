@@ -1,139 +1,71 @@
-"""How bytes travel: the only module that imports the HTTP library; signs, sends, obeys flows, holds no policy.
+"""How bytes travel: the only module that imports the HTTP library; sends, obeys flows, and holds no policy.
 
-:func:`run` and :func:`arun` drive the same flows, one blocking, one in an event loop. Redirects are never followed:
-the HTTP library would hand the security token on to the other host.
+:func:`run` and :func:`arun` drive the same flows, one blocking, one in an event loop. Calls go straight to the
+library's transports: its clients take as much time again for each call, and print every URL to the log.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from datetime import UTC, datetime
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 # The one line to change when the project moves to httpx2, the maintained fork with the same names.
 import httpx
 
-from airflow_provider_dataworks.client import signing
 from airflow_provider_dataworks.client.asking import Flow, Send, Sleep
 from airflow_provider_dataworks.client.calls import Call
-from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, without_keys
+from airflow_provider_dataworks.client.credentials import without_keys
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.settings import Settings
+from airflow_provider_dataworks.client.signer import FORM, Signer
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 T = TypeVar("T")
 
 LARGEST_ANSWER = 8 * 2**20  # bytes; a page of 100 DI jobs is far below
-_FORM = "application/x-www-form-urlencoded"
+# One connection of the library's serves calls fast, and a pool of many slowly: it looks at all that wait for each one.
+_CONNECTIONS = 10
 # Raised before a single byte of the request left; after anything else the request may have arrived.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_BROKEN = (httpx.TransportError, httpx.DecodingError)
 
 
 class AcsAuth(httpx.Auth):
-    """
-    Sign each request as it is sent, with a new date and nonce every time.
-
-    :param clock: epoch seconds.
-    :param nonce: draws a text never used before.
-    """
+    """Sign what an author sends with a client of the HTTP library; see ``DataWorksHook.get_conn``."""
 
     requires_request_body = True
 
-    def __init__(
-        self,
-        settings: Settings,
-        credentials: CredentialSource,
-        *,
-        clock: Callable[[], float] = time.time,
-        nonce: Callable[[], str] = functools.partial(secrets.token_hex, 16),
-    ) -> None:
-        self.settings = settings
-        self.credentials = credentials
-        self.clock = clock
-        self.clock_offset = 0.0
-        self._nonce = nonce
+    def __init__(self, signer: Signer, api_version: str) -> None:
+        self._signer, self._api_version = signer, api_version
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the signature; see :class:`httpx.Auth`."""
-        keys = self.credentials.current()
-        date = datetime.fromtimestamp(self.clock() + self.clock_offset, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if self.settings.signature == signing.RPC:
-            self._sign_rpc(request, keys, date)
-        else:
-            self._sign_acs3(request, keys, date)
+        request.headers.setdefault("x-acs-version", self._api_version)
+        target, headers = self._signer.sign(
+            request.method,
+            request.url.raw_path.partition(b"?")[0].decode("ascii"),
+            dict(parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)),
+            request.headers,
+            request.content,
+        )
+        request.headers.update(headers)
+        # The signed query of the older signature holds the token. As the request's target instead of its URL it stays
+        # out of the library's log lines and error texts, which print the URL.
+        request.extensions["target"] = target.encode("ascii")
         yield request
-
-    def _sign_acs3(self, request: httpx.Request, keys: Credentials, date: str) -> None:
-        request.headers.setdefault("x-acs-version", self.settings.api_version)
-        to_sign = {
-            name: value
-            for name, value in request.headers.items()
-            if name in ("host", "content-type") or (name.startswith("x-acs-") and name not in _ADDED_BY_SIGNING)
-        }
-        request.headers.update(
-            signing.acs3_headers(
-                method=request.method,
-                path=request.url.raw_path.partition(b"?")[0].decode("ascii"),
-                query=dict(parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)),
-                headers=to_sign,
-                body=request.content,
-                date=date,
-                nonce=self._nonce(),
-                access_key_id=keys.access_key_id,
-                access_key_secret=keys.access_key_secret,
-                security_token=keys.security_token,
-            )
-        )
-
-    def _sign_rpc(self, request: httpx.Request, keys: Credentials, date: str) -> None:
-        query = dict(parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True))
-        is_form = request.headers.get("content-type", "").startswith(_FORM)
-        form = dict(parse_qsl(request.content.decode(), keep_blank_values=True)) if is_form else {}
-        signed = signing.rpc_params(
-            method=request.method,
-            action=request.headers.get("x-acs-action", query.get("Action", "")),
-            version=request.headers.get("x-acs-version", self.settings.api_version),
-            params={**query, **form},
-            response_format="XML" if "xml" in request.headers.get("accept", "") else "JSON",
-            date=date,
-            nonce=self._nonce(),
-            access_key_id=keys.access_key_id,
-            access_key_secret=keys.access_key_secret,
-            security_token=keys.security_token,
-        )
-        in_url = {name: value for name, value in signed.items() if name not in form}
-        # The signed query holds the token. As the request's target instead of its URL it stays out of the HTTP
-        # library's log lines and error texts, which print the URL.
-        request.extensions["target"] = f"{request.url.path}?{signing.canonical_query(in_url)}".encode()
-
-
-_ADDED_BY_SIGNING = frozenset(("x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256", "x-acs-security-token"))
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """Return the one TLS context of this process; certificates are always verified."""
     # Loading the trust store blocks for about 20 ms and takes close to a megabyte, so once a process must do.
     return httpx.create_ssl_context()
-
-
-def options(settings: Settings, auth: AcsAuth) -> dict[str, object]:
-    """Arguments for the HTTP library's clients, the same for both kinds so that they cannot drift apart."""
-    return {
-        "base_url": settings.endpoint,
-        "auth": auth,
-        "verify": _tls(),
-        "timeout": httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-        "follow_redirects": False,
-        # A proxy for the internet has no business with an emulator on this machine.
-        "trust_env": not settings.is_local,
-        "headers": {"user-agent": user_agent(), "accept": "application/json", "accept-encoding": "identity"},
-    }
 
 
 @functools.cache
@@ -144,76 +76,126 @@ def user_agent() -> str:
     return f"airflow-provider-dataworks/{__version__}"
 
 
-def _request(client: httpx.Client | httpx.AsyncClient, call: Call[object], signature: str) -> httpx.Request:
-    headers = {"x-acs-action": call.action, "x-acs-version": call.version}
-    # The older signature carries everything in the query, whatever the operation's place for its parameters is.
-    if call.in_query or signature == signing.RPC:
-        query = signing.canonical_query(call.params)
-        return client.build_request(call.method, f"/?{query}" if query else "/", headers=headers)
-    headers["content-type"] = _FORM
-    return client.build_request(call.method, "/", headers=headers, content=urlencode(sorted(call.params.items())))
+def proxy_for(endpoint: str) -> str | None:
+    """Return the proxy the environment names for an endpoint, unless ``NO_PROXY`` takes it out."""
+    parts = urlsplit(endpoint)
+    proxies = getproxies()
+    if proxy_bypass(parts.netloc):
+        return None
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
-def _lost(error: Exception, endpoint: str) -> DataWorksUnavailable:
-    """Translate a failure of the HTTP library, saying whether the request may have arrived."""
-    sent = not isinstance(error, _NEVER_SENT)
-    host = urlsplit(endpoint).netloc
-    what = "no usable answer came from" if sent else "could not connect to"
-    return DataWorksUnavailable(
-        f"{what} {host}: {type(error).__name__}: {error}",
-        sent=sent,
-        remedy="Check network, proxy and DNS from the machine of this log, and host or region of the connection.",
-    )
+class _Wire:
+    """What both kinds of session share, so that they cannot drift apart: requests out, answers in, errors."""
 
+    def __init__(self, settings: Settings, signer: Signer) -> None:
+        self._settings, self._signer = settings, signer
+        self._url = httpx.URL(f"{settings.endpoint}/")
+        timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
+        self._timeout = timeout.as_dict()
+        self._headers = {
+            "host": self._url.netloc.decode("ascii"),
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "user-agent": user_agent(),
+        }
+        self.client_options: dict[str, Any] = {
+            "base_url": settings.endpoint,
+            "auth": AcsAuth(signer, settings.api_version),
+            "timeout": timeout,
+            "follow_redirects": False,
+            "headers": {name: value for name, value in self._headers.items() if name != "host"},
+        }
 
-class _Body:
-    """The bytes of one answer as they come in, with a limit on size and on time."""
+    def transport_options(self, connections: int) -> dict[str, Any]:
+        """Arguments for the library's transports."""
+        # A proxy for the internet has no business with an emulator on this machine.
+        proxy = None if self._settings.is_local else proxy_for(self._settings.endpoint)
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        return {"verify": tls_context(), "limits": limits, "proxy": proxy, "trust_env": False}
 
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._clock = clock
+    def request(self, send: Send) -> httpx.Request:
+        """Build and sign the request for a command."""
+        if send.clock_offset is not None:
+            self._signer.clock_offset = send.clock_offset
+        call = send.call
+        headers = {**self._headers, "x-acs-action": call.action, "x-acs-version": call.version}
+        query, body = call.params, b""
+        # The older signature carries everything in the query, whatever the operation's place for its parameters is.
+        if not (call.in_query or self._signer.in_query):
+            query, body = {}, urlencode(sorted(call.params.items())).encode("ascii")
+            headers["content-type"] = FORM
+        target, added = self._signer.sign(call.method, "/", query, headers, body)
+        headers.update(added)
+        extensions = {"timeout": self._timeout, "target": target.encode("ascii")}
+        return httpx.Request(call.method, self._url, headers=headers, content=body or None, extensions=extensions)
+
+    def reply(self, response: httpx.Response, body: bytes) -> Reply:
+        """Return an answer as flows want it, without our own secrets where it echoes them."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+        clean = without_keys(body, self._signer.credentials.current())
+        return Reply(response.status_code, headers, clean, self._signer.clock())
+
+    def limit(self) -> _Limit:
+        """Return a guard for one answer."""
         # A server that sends a byte now and then never runs into the read timeout.
-        self._until = clock() + 3 * settings.read_timeout
+        return _Limit(time.monotonic() + 3 * self._settings.read_timeout)
 
-    def add(self, chunk: bytes) -> None:
-        self._chunks.append(chunk)
-        self._size += len(chunk)
-        if self._size > LARGEST_ANSWER:
+    def lost(self, error: Exception, call: Call[Any]) -> DataWorksUnavailable:
+        """Translate a failure of the HTTP library, saying whether the request may have arrived."""
+        sent = not isinstance(error, _NEVER_SENT)
+        what = "no usable answer came from" if sent else "could not connect to"
+        # The library quotes what it could not read, and a peer may echo the request: with it, the token.
+        said = without_keys(str(error).encode(), self._signer.credentials.current()).decode()
+        return DataWorksUnavailable(
+            f"{what} {self._url.netloc.decode('ascii')}: {type(error).__name__}: {said}",
+            sent=sent,
+            action=call.action,
+            di_job_id=call.di_job_id,
+            remedy="Check network, proxy and DNS from the machine of this log, and host or region of the connection.",
+        )
+
+
+class _Limit:
+    """How large and how slow an answer may be."""
+
+    def __init__(self, until: float) -> None:
+        self._until, self._left = until, LARGEST_ANSWER
+
+    def passed(self, chunk: bytes) -> bytes:
+        """Let a piece of an answer pass, or end the reading."""
+        self._left -= len(chunk)
+        if self._left < 0:
             raise httpx.DecodingError(f"the answer is larger than {LARGEST_ANSWER} bytes")
-        if self._clock() > self._until:
+        if time.monotonic() > self._until:
             raise httpx.ReadTimeout("the answer takes too long to arrive")
-
-    def reply(self, response: httpx.Response, auth: AcsAuth) -> Reply:
-        body = without_keys(b"".join(self._chunks), auth.credentials.current())
-        return Reply(response.status_code, _lower(response.headers), body, auth.clock())
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+        return chunk
 
 
 class Session:
-    """A signed blocking client for one account at one endpoint."""
+    """
+    A signed blocking connection to one account at one endpoint.
 
-    def __init__(self, settings: Settings, auth: AcsAuth, **more: object) -> None:
-        self.client = httpx.Client(**{**options(settings, auth), **more})  # type: ignore[arg-type]
-        self._settings, self._auth = settings, auth
+    :param transport: one of the HTTP library's, for tests; by default a real one.
+    """
+
+    def __init__(self, settings: Settings, signer: Signer, transport: httpx.BaseTransport | None = None) -> None:
+        self._wire = _Wire(settings, signer)
+        self._transport = transport or httpx.HTTPTransport(**self._wire.transport_options(_CONNECTIONS))
+        self.client = httpx.Client(transport=self._transport, **self._wire.client_options)
 
     def exchange(self, send: Send) -> Reply:
         """Send one call and return its answer; raises :class:`DataWorksUnavailable` where none came."""
-        _adjust(self._auth, send)
-        body = _Body(self._settings, time.monotonic)
+        limit = self._wire.limit()
         try:
-            response = self.client.send(_request(self.client, send.call, self._settings.signature), stream=True)
+            response = self._transport.handle_request(self._wire.request(send))
             try:
-                for chunk in response.iter_bytes():
-                    body.add(chunk)
+                body = b"".join([limit.passed(chunk) for chunk in response.iter_bytes()])
             finally:
                 response.close()
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise _about(_lost(error, self._settings.endpoint), send.call) from error
-        return body.reply(response, self._auth)
+        except _BROKEN as error:
+            raise self._wire.lost(error, send.call) from None
+        return self._wire.reply(response, body)
 
     def close(self) -> None:
         """Close the connections."""
@@ -221,44 +203,41 @@ class Session:
 
 
 class AsyncSession:
-    """A signed client for one account at one endpoint in one event loop."""
+    """
+    A signed connection to one account at one endpoint, in one event loop.
 
-    def __init__(self, settings: Settings, auth: AcsAuth, **more: object) -> None:
-        self.client = httpx.AsyncClient(**{**options(settings, auth), **more})  # type: ignore[arg-type]
-        self._settings, self._auth = settings, auth
-        # The HTTP library's pool looks at every waiting request for each one served: a few at a time are faster.
-        self._few = asyncio.Semaphore(5)
+    :param transport: one of the HTTP library's, for tests; by default a few real ones of one connection each.
+    """
+
+    def __init__(self, settings: Settings, signer: Signer, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._wire = _Wire(settings, signer)
+        options = self._wire.transport_options(1)
+        self._transports = [transport or httpx.AsyncHTTPTransport(**options) for _ in range(_CONNECTIONS)]
+        # Last in, first out: little traffic stays on few connections.
+        self._free: asyncio.LifoQueue[httpx.AsyncBaseTransport] = asyncio.LifoQueue()
+        for free in self._transports:
+            self._free.put_nowait(free)
 
     async def exchange(self, send: Send) -> Reply:
         """Send one call and return its answer; raises :class:`DataWorksUnavailable` where none came."""
-        _adjust(self._auth, send)
-        async with self._few:
-            body = _Body(self._settings, time.monotonic)
+        transport = await self._free.get()
+        try:
+            limit = self._wire.limit()
+            response = await transport.handle_async_request(self._wire.request(send))
             try:
-                request = _request(self.client, send.call, self._settings.signature)
-                response = await self.client.send(request, stream=True)
-                try:
-                    async for chunk in response.aiter_bytes():
-                        body.add(chunk)
-                finally:
-                    await response.aclose()
-            except (httpx.TransportError, httpx.DecodingError) as error:
-                raise _about(_lost(error, self._settings.endpoint), send.call) from error
-            return body.reply(response, self._auth)
+                body = b"".join([limit.passed(chunk) async for chunk in response.aiter_bytes()])
+            finally:
+                await response.aclose()
+        except _BROKEN as error:
+            raise self._wire.lost(error, send.call) from None
+        finally:
+            self._free.put_nowait(transport)
+        return self._wire.reply(response, body)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self.client.aclose()
-
-
-def _adjust(auth: AcsAuth, send: Send) -> None:
-    if send.clock_offset is not None:
-        auth.clock_offset = send.clock_offset
-
-
-def _about(error: DataWorksUnavailable, call: Call[object]) -> DataWorksUnavailable:
-    error.action, error.di_job_id = call.action, call.di_job_id
-    return error
+        for transport in dict.fromkeys(self._transports):
+            await transport.aclose()
 
 
 def run(flow: Flow[T], exchange: Callable[[Send], Reply], sleep: Callable[[float], None] = time.sleep) -> T:

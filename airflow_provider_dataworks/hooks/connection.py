@@ -24,27 +24,43 @@ class Account:
     A connection, read and checked.
 
     :param project_id: the workspace the connection names, if any.
+    :param region: the region, as far as the connection names it.
+    :param console: template of the console's address, with ``{region}`` and ``{project_id}``.
     """
 
     settings: Settings
     credentials: Credentials
     project_id: int | None
+    region: str | None = None
+    console: str | None = None
+
+    def console_url(self, project_id: int | None) -> str:
+        """
+        Return the address of a workspace in the DataWorks console.
+
+        The vendor publishes no address of a DI job's page; this one leads to the workspace, the closest that is known.
+        """
+        workspace = project_id or self.project_id
+        if self.console:
+            return self.console.replace("{region}", self.region or "").replace("{project_id}", str(workspace or ""))
+        if self.region and workspace:
+            return f"https://dataworks.data.aliyun.com/{self.region}/sc?defaultProjectId={workspace}"
+        return "https://dataworks.console.aliyun.com/workspace/list"
 
 
-def secrets_of(connection: Connection) -> tuple[str, ...]:
+def secrets_of(connection: Connection, extra: Mapping[str, Any]) -> tuple[str, ...]:
     """Every value of the connection that must not be seen, so that it can be masked before anything can fail."""
-    extra = _extra(connection)
     found = (connection.password, extra.get("access_key_secret"), extra.get("security_token"))
     return tuple(str(value) for value in found if value)
 
 
-def read_account(connection: Connection) -> Account:
+def read_account(connection: Connection, extra: Mapping[str, Any]) -> Account:
     """
     Read and check every field.
 
+    :param extra: the connection's extra, decoded; how to get it without blocking depends on who asks.
     :raises DataWorksInvalidRequest: naming the field and the remedy, before anything is sent.
     """
-    extra = _extra(connection)
     fields = {field: _either(connection, extra, field) for field in _SYNONYMS}
     region = _optional(extra, "region")
     if not (fields["host"] or region) and extra:
@@ -61,6 +77,8 @@ def read_account(connection: Connection) -> Account:
         settings=settings,
         credentials=_credentials(extra, fields),
         project_id=None if project_id in (None, "") else int64(project_id, "project_id"),
+        region=region,
+        console=_console(_optional(extra, "console_url")),
     )
 
 
@@ -79,9 +97,10 @@ def _credentials(extra: Mapping[str, Any], fields: Mapping[str, str | None]) -> 
     return Credentials(fields["login"], fields["password"], token)
 
 
-def _extra(connection: Connection) -> Mapping[str, Any]:
-    found: Any = connection.extra_dejson
-    return found if isinstance(found, Mapping) else {}
+def _console(template: str | None) -> str | None:
+    if template and not template.startswith("https://"):
+        raise refusal("console_url", "does not begin with https://", "Give the address as the browser shows it.")
+    return template
 
 
 def _either(connection: Connection, extra: Mapping[str, Any], field: str) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import weakref
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, mask_secret
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataworks.client.asking import Flow, Service
     from airflow_provider_dataworks.client.replies import DIJob
-    from airflow_provider_dataworks.client.transport import AcsAuth, Session
+    from airflow_provider_dataworks.client.signer import Signer
+    from airflow_provider_dataworks.client.transport import AsyncSession, Session
     from airflow_provider_dataworks.hooks.connection import Account
 
 T = TypeVar("T")
@@ -62,10 +64,32 @@ class DataWorksHook(BaseHook):
         from airflow_provider_dataworks.hooks.connection import read_account, secrets_of
 
         connection = self.get_connection(self.dataworks_conn_id)
-        for secret in secrets_of(connection):
-            mask_secret(secret)
+        extra = connection.extra_dejson
+        for secret in secrets_of(connection, extra):
+            # Also as a URL spells it: with the older signature libraries may log one.
+            for spelled in (secret, quote(secret, safe="~"), quote(quote(secret, safe="~"), safe="~")):
+                mask_secret(spelled)
         with crossing():
-            return read_account(connection)
+            return read_account(connection, extra)
+
+    async def load_account(self) -> Account:
+        """
+        Read the connection in an event loop, without blocking it; then :attr:`account` is known.
+
+        :raises DataWorksInvalidRequest: naming the field that is wrong.
+        """
+        from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+
+        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.hooks.connection import read_account
+
+        # Airflow masks password and extra as it hands them out; telling it again would block the loop.
+        connection = await get_async_connection(self.dataworks_conn_id, hook=self)
+        extra = await get_async_extra_dejson(connection)
+        with crossing():
+            account = read_account(connection, extra)
+        self.__dict__["account"] = account
+        return account
 
     @cached_property
     def service(self) -> Service:
@@ -79,17 +103,18 @@ class DataWorksHook(BaseHook):
         return Service(APIS[settings.api_version], pace, self.now)
 
     @cached_property
-    def _auth(self) -> AcsAuth:
+    def _signer(self) -> Signer:
         from airflow_provider_dataworks.client.credentials import StaticCredentials
-        from airflow_provider_dataworks.client.transport import AcsAuth
+        from airflow_provider_dataworks.client.signer import Signer
 
-        return AcsAuth(self.account.settings, StaticCredentials(self.account.credentials), clock=self.now)
+        account = self.account
+        return Signer(account.settings.signature, StaticCredentials(account.credentials), clock=self.now)
 
     @cached_property
     def _session(self) -> Session:
         from airflow_provider_dataworks.client.transport import Session
 
-        session = Session(self.account.settings, self._auth)
+        session = Session(self.account.settings, self._signer)
         # Connections are kept between calls and closed with the hook; the session may not hold the hook alive.
         weakref.finalize(self, session.close)
         return session
@@ -115,16 +140,22 @@ class DataWorksHook(BaseHook):
             return run(flow, self._session.exchange, self.sleep)
 
     async def arun(self, flow: Flow[T]) -> T:
-        """Drive a conversation to its end in an event loop; see :meth:`run`. Read :attr:`account` before."""
-        from airflow_provider_dataworks.client.transport import AsyncSession, arun
+        """Drive a conversation to its end in an event loop; see :meth:`run`. Await :meth:`load_account` before."""
+        from airflow_provider_dataworks.client.transport import arun
         from airflow_provider_dataworks.failures import crossing
 
-        session = AsyncSession(self.account.settings, self._auth)
+        session = self.new_async_session()
         try:
             with crossing():
                 return await arun(flow, session.exchange)
         finally:
             await session.close()
+
+    def new_async_session(self) -> AsyncSession:
+        """Open a signed client for the running event loop; whoever opens it closes it."""
+        from airflow_provider_dataworks.client.transport import AsyncSession
+
+        return AsyncSession(self.account.settings, self._signer)
 
     def stop_di_job(self, di_job_id: int | str, instance_id: int | str | None = None) -> str:
         """
@@ -178,13 +209,13 @@ class DataWorksHook(BaseHook):
         :raises DIJobWaitTimeout: the time ran out.
         """
         from airflow_provider_dataworks.client import calls, flows
+        from airflow_provider_dataworks.client.replies import Verdict
         from airflow_provider_dataworks.failures import crossing
 
         with crossing():
             deadline = self.now() + calls.seconds(timeout, "timeout")
             interval = calls.seconds(poll_interval, "poll_interval")
-        until = partial(flows.stopped, by_us=True)
-        return self.run(flows.wait(self.service, di_job_id, until, deadline=deadline, poll_interval=interval))
+        return self.run(flows.wait(self.service, di_job_id, Verdict(), deadline=deadline, poll_interval=interval))
 
     def test_connection(self) -> tuple[bool, str]:
         """

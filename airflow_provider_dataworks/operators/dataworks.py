@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetries, install_retry_policy
+from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
+from airflow_provider_dataworks.tasks import DIJobTask
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_dataworks.client import flows
     from airflow_provider_dataworks.client.replies import DIJob
-    from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
     from airflow_provider_dataworks.memory import StopMemory
 
 
-class StopDIJobOperator(MappedRetries, BaseOperator):
+class StopDIJobOperator(DIJobTask, BaseOperator):
     """
     Stop a DataWorks DI job and be sure that it has stopped.
 
@@ -41,7 +40,9 @@ class StopDIJobOperator(MappedRetries, BaseOperator):
     :param wait_for_completion: wait until the job has stopped; otherwise return once the service took the request.
     :param poll_interval: seconds between looks at the job while waiting.
     :param timeout: seconds to wait at most, counted from the first try where Airflow can remember it (3.3 and later).
-        Then the task fails with ``DIJobWaitTimeout``, without retry.
+        Then the task fails with ``DIJobWaitTimeout``, without retry; ``execution_timeout`` ends a deferred wait too.
+    :param deferrable: wait in the triggerer, without a worker slot; Airflow's ``default_deferrable`` unless given. All
+        such waits of a workspace share their looks, and the looks grow rarer as a wait grows old.
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
     :param retries: as in Airflow; 3 where neither the author nor the deployment set any.
     :param retry_delay: as in Airflow; one minute.
@@ -61,6 +62,7 @@ class StopDIJobOperator(MappedRetries, BaseOperator):
         wait_for_completion: bool = True,
         poll_interval: float = 30,
         timeout: float = 3600,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         dataworks_conn_id: str = "dataworks_default",
         # Named here although they are Airflow's: only so do default_args and mapping see that they have other defaults.
         retries: int | None = RETRIES,
@@ -77,14 +79,8 @@ class StopDIJobOperator(MappedRetries, BaseOperator):
         self.wait_for_completion = wait_for_completion
         self.poll_interval = poll_interval
         self.timeout = timeout
+        self.deferrable = deferrable
         self.dataworks_conn_id = dataworks_conn_id
-
-    @cached_property
-    def hook(self) -> DataWorksHook:
-        """The hook of this task's connection."""
-        from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-
-        return DataWorksHook(self.dataworks_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Stop the job; see the class."""
@@ -97,13 +93,18 @@ class StopDIJobOperator(MappedRetries, BaseOperator):
             memory = StopMemory(context, di_job_id)
             request = self._request(di_job_id, memory)
             outcome = self.hook.run(flows.stop(self.hook.service, request))
-            by_us = outcome.sent or memory.status_before is not None
             if outcome.sent:
                 memory.confirm(str(outcome.before), outcome.request_id)
                 self.log.info("StopDIJob was sent to DI job %s (request id %s).", di_job_id, outcome.request_id)
             else:
                 self.log.info("DI job %s is %s: StopDIJob is not sent.", di_job_id, outcome.job.status)
-            return self._result(self._settled(request, outcome, by_us=by_us), outcome, memory, by_us=by_us)
+            self.push_link(context, outcome.job)
+            report = {
+                "by_us": outcome.sent or memory.status_before is not None,
+                "status_before": memory.status_before or str(outcome.before),
+                "request_id": outcome.request_id or memory.request_id,
+            }
+            return self.result(self._settled(request, outcome, report), report)
 
     def _request(self, di_job_id: int, memory: StopMemory) -> flows.StopRequest:
         from airflow_provider_dataworks.client import calls, flows
@@ -117,46 +118,25 @@ class StopDIJobOperator(MappedRetries, BaseOperator):
             forget=memory.forget,
         )
 
-    def _settled(self, request: flows.StopRequest, outcome: flows.Stop, *, by_us: bool) -> DIJob:
-        """Wait for the stop, or look once where the author does not want to wait."""
+    def _settled(self, request: flows.StopRequest, outcome: flows.Stop, report: dict[str, Any]) -> DIJob:
+        """Wait for the stop, here or in the triggerer, or look once where the author does not want to wait."""
         from airflow_provider_dataworks.client import flows
-        from airflow_provider_dataworks.client.replies import JobStatus
+        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
 
-        job, until = outcome.job, partial(flows.stopped, by_us=by_us)
+        job = outcome.job
         if job.status is JobStatus.INITIALIZED and not outcome.sent:
-            self.log.warning(
-                "DI job %s never ran (Initialized), and DataWorks refuses to stop it: nothing to do.", job.id
-            )
+            self.log.warning("DI job %s never ran (Initialized), and DataWorks refuses to stop it.", job.id)
             return job
-        if self.wait_for_completion:
-            job = self.hook.run(
-                flows.wait(
-                    self.hook.service,
-                    job.id,
-                    until,
-                    deadline=request.deadline,
-                    poll_interval=request.poll_interval,
-                    first=job,
-                )
-            )
-        elif outcome.sent:
-            job = self.hook.get_di_job(job.id)
-            until(job)
-        if job.status is JobStatus.FAILED:
-            self.log.warning("DI job %s is Failed, so nothing of it runs: %s", job.id, job.error_message or "no text")
-        return job
-
-    def _result(self, job: DIJob, outcome: flows.Stop, memory: StopMemory, *, by_us: bool) -> dict[str, Any]:
-        from airflow_provider_dataworks.client.replies import JobStatus
-
-        seen_stopped = job.status in (JobStatus.STOPPED, JobStatus.FINISHED, JobStatus.FAILED)
-        result = {
-            "di_job_id": job.id,
-            "status": str(job.status),
-            "status_before": memory.status_before or str(outcome.before),
-            "stopped_by_this_run": by_us,
-            "request_id": outcome.request_id or memory.request_id,
-            "stopped_at": datetime.fromtimestamp(self.hook.now(), UTC).isoformat() if seen_stopped else None,
-        }
-        self.log.info("DI job %s: %s", job.id, result)
-        return result
+        # A job that failed by itself does not run either; one that failed after our stop may not be clean.
+        accept = (JobStatus.STOPPED, JobStatus.FINISHED, *(() if report["by_us"] else (JobStatus.FAILED,)))
+        verdict, poll_interval = Verdict(accept), request.poll_interval
+        if not self.wait_for_completion:
+            job = self.hook.get_di_job(job.id) if outcome.sent else job
+            verdict(job)
+            return job
+        if self.deferrable and (outcome.sent or not verdict(job)):
+            self.defer_until(job, accept, deadline=request.deadline, poll_interval=poll_interval, report=report)
+        service, deadline = self.hook.service, request.deadline
+        return self.hook.run(
+            flows.wait(service, job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
+        )

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
-from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetries, install_retry_policy
+from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
+from airflow_provider_dataworks.tasks import DIJobTask
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_dataworks.client.replies import DIJob
-    from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 _MAY_BE_ACCEPTED = ("Stopped", "Finished", "Failed", "Initialized")
 
 
-class DIJobStoppedSensor(MappedRetries, BaseSensorOperator):
+class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
     """
     Wait until a DataWorks DI job has stopped.
 
@@ -33,6 +32,7 @@ class DIJobStoppedSensor(MappedRetries, BaseSensorOperator):
 
     :param di_job_id: id of the DI job, as a number or its digits. (templated)
     :param accept: statuses that end the wait in success, of Stopped, Finished, Failed and Initialized.
+    :param deferrable: wait in the triggerer, without a worker slot; Airflow's ``default_deferrable`` unless given.
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
     :param retries: as in Airflow; 3 where neither the author nor the deployment set any.
     :param retry_delay: as in Airflow; one minute.
@@ -50,6 +50,7 @@ class DIJobStoppedSensor(MappedRetries, BaseSensorOperator):
         *,
         di_job_id: int | str,
         accept: Iterable[str] = ("Stopped", "Finished"),
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         dataworks_conn_id: str = "dataworks_default",
         # Named here although they are Airflow's: only so do default_args and mapping see that they have other defaults.
         retries: int | None = RETRIES,
@@ -76,53 +77,37 @@ class DIJobStoppedSensor(MappedRetries, BaseSensorOperator):
                 f"accept: {unknown or 'nothing'} cannot be waited for. Use of: {', '.join(_MAY_BE_ACCEPTED)}."
             )
         self.dataworks_conn_id = dataworks_conn_id
-        self._status_before: str | None = None
+        self.deferrable = deferrable
+        # First and last look of this process.
+        self._seen: list[DIJob] = []
 
-    @cached_property
-    def hook(self) -> DataWorksHook:
-        """The hook of this task's connection."""
-        from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-
-        return DataWorksHook(self.dataworks_conn_id)
+    def execute(self, context: Context) -> Any:
+        """Look once; then go on looking, here or in the triggerer."""
+        if not self.deferrable:
+            return super().execute(context)
+        looked = self.poke(context)
+        if looked.is_done:
+            return looked.xcom_value
+        self.defer_until(
+            self._seen[-1],
+            self.accept,
+            deadline=self.hook.now() + self.timeout,
+            poll_interval=self.poke_interval,
+            report={"status_before": str(self._seen[0].status)},
+        )
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once."""
+        from airflow_provider_dataworks.client.replies import Verdict
         from airflow_provider_dataworks.failures import crossing
 
         job = self.hook.get_di_job(self.di_job_id)
-        self._status_before = self._status_before or str(job.status)
+        if not self._seen:
+            self.push_link(context, job)
+        self._seen = [*self._seen[:1], job]
         with crossing():
-            if not self._accepted(job):
+            if not Verdict(self.accept)(job):
                 self.log.info("DI job %s is %s.", job.id, job.status)
                 return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._result(job))
-
-    def _accepted(self, job: DIJob) -> bool:
-        from airflow_provider_dataworks.client.replies import JobStatus
-        from airflow_provider_dataworks.exceptions import DIJobFailed
-
-        if str(job.status) in self.accept:
-            return True
-        if job.status is JobStatus.FAILED:
-            raise DIJobFailed(
-                f"DI job {job.id} is Failed: {job.error_message or 'the service gave no text'}.",
-                di_job_id=job.id,
-                remedy="See the job's log in the DataWorks console. Accept Failed if it is enough that nothing runs.",
-            )
-        if job.status in (JobStatus.STOPPED, JobStatus.FINISHED):
-            raise DIJobFailed(
-                f"DI job {job.id} is {job.status}, which is not accepted and does not change by waiting.",
-                di_job_id=job.id,
-                remedy=f"Add {job.status} to accept if that is as good.",
-            )
-        return False
-
-    def _result(self, job: DIJob) -> dict[str, Any]:
-        return {
-            "di_job_id": job.id,
-            "status": str(job.status),
-            "status_before": self._status_before,
-            "stopped_by_this_run": False,
-            "request_id": None,
-            "stopped_at": datetime.fromtimestamp(self.hook.now(), UTC).isoformat(),
-        }
+        report = {"status_before": str(self._seen[0].status)}
+        return PokeReturnValue(is_done=True, xcom_value=self.result(job, report))

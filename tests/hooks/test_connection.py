@@ -10,7 +10,7 @@ import pytest
 from airflow.models.connection import Connection
 
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
-from airflow_provider_dataworks.hooks.connection import read_account, secrets_of
+from airflow_provider_dataworks.hooks import connection as fields_of
 
 KEYS: dict[str, Any] = {"login": "LTAIexample", "password": "example-secret"}
 REGION = {"region": "cn-shanghai"}
@@ -20,6 +20,11 @@ def connection(extra: Any = None, **fields: Any) -> Connection:
     """Make a connection as Airflow hands it out."""
     text = extra if isinstance(extra, str) else json.dumps(extra or {})
     return Connection(conn_id="c", conn_type="dataworks", extra=text, **fields)
+
+
+def read_account(found: Connection) -> fields_of.Account:
+    """Read a connection as the hook does."""
+    return fields_of.read_account(found, found.extra_dejson)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +148,9 @@ def test_secrets_are_listed_for_masking_wherever_they_stand() -> None:
     """Password, secret in extra and token are all masked, also of a connection that is otherwise wrong."""
     extra = {"access_key_secret": "other-secret", "security_token": "token-text"}
 
-    assert set(secrets_of(connection(extra, password="example-secret"))) == {
+    found = connection(extra, password="example-secret")
+
+    assert set(fields_of.secrets_of(found, found.extra_dejson)) == {
         "example-secret",
         "other-secret",
         "token-text",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from types import SimpleNamespace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
-from emulated import JOB, Clock, Store, on_clock
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
@@ -24,6 +24,7 @@ from airflow_provider_dataworks.exceptions import (
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.triggers.events import event_for
 
 pytestmark = pytest.mark.usefixtures("connect")
 VERSIONS = pytest.mark.parametrize("api_version", ["2020-05-18", "2024-05-18"])
@@ -38,7 +39,7 @@ def execute(hook: DataWorksHook, clock: Clock) -> Callable[..., dict[str, Any]]:
     def run(*, remembers: bool = True, max_tries: int = 3, **arguments: Any) -> dict[str, Any]:
         operator = StopDIJobOperator(task_id="stop", **{"di_job_id": JOB, "poll_interval": 15, **arguments})
         operator.hook = on_clock(DataWorksHook(operator.dataworks_conn_id), clock)
-        context: dict[str, Any] = {"ti": SimpleNamespace(max_tries=max_tries)}
+        context: dict[str, Any] = {"ti": TaskInstance(max_tries)}
         if remembers:
             context["task_state_store"] = store
         result = operator.execute(context)  # type: ignore[arg-type]
@@ -396,3 +397,118 @@ def test_ids_and_connection_are_templated() -> None:
 def test_killing_the_task_undoes_nothing() -> None:
     """There is no on_kill of our own: a stop that was asked for stays asked for."""
     assert "on_kill" not in vars(StopDIJobOperator)
+
+
+@pytest.fixture
+def defer(execute: Callable[..., dict[str, Any]]) -> Callable[..., TaskDeferred]:
+    """Run one try that must end in a deferral."""
+
+    def run(**arguments: Any) -> TaskDeferred:
+        with pytest.raises(TaskDeferred) as caught:
+            execute(deferrable=True, **arguments)
+        return caught.value
+
+    return run
+
+
+def test_a_deferred_stop_sends_once_and_hands_the_wait_over(
+    defer: Callable[..., TaskDeferred], emulator: Emulator, clock: Clock
+) -> None:
+    """The trigger carries ids, an absolute deadline and what the result needs; no key, no job's text."""
+    deferred = defer(timeout=600)
+
+    path, kwargs = deferred.trigger.serialize()
+    assert path.endswith("DIJobStatusTrigger")
+    assert kwargs == {
+        "di_job_id": JOB,
+        "project_id": 1967,
+        "dataworks_conn_id": "dataworks_default",
+        "accept": ["Stopped", "Finished"],
+        "deadline": clock.time + 600,
+        "poll_interval": 15,
+        "report": {
+            "by_us": True,
+            "status_before": "Running",
+            "request_id": next(call.request_id for call in emulator.calls if call.operation == "StopDIJob"),
+        },
+    }
+    assert json.loads(json.dumps(kwargs)) == kwargs
+    assert deferred.method_name == "execute_complete"
+    assert deferred.timeout is not None
+    assert deferred.timeout.total_seconds() > 600
+    assert emulator.job(JOB).effective_stops == 1
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("status", ["Stopped", "Finished", "Failed"])
+def test_nothing_is_deferred_where_the_answer_is_known(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, status: str
+) -> None:
+    """A trigger that fires at once can get its task marked failed by a race of Airflow's."""
+    emulator.set_status(JOB, status)
+
+    assert execute(deferrable=True)["status"] == status
+
+
+def test_not_waiting_returns_at_once_deferrable_or_not(execute: Callable[..., dict[str, Any]]) -> None:
+    """Other providers ignore wait_for_completion when deferrable."""
+    assert execute(deferrable=True, wait_for_completion=False)["status"] == "Stopping"
+
+
+def test_a_retry_that_finds_the_job_stopping_defers_with_what_it_remembers(
+    defer: Callable[..., TaskDeferred], emulator: Emulator
+) -> None:
+    """Marked failed by the scheduler while deferred: the next try sends nothing and still knows who stopped the job."""
+    first = defer().trigger.serialize()[1]
+
+    second = defer().trigger.serialize()[1]
+
+    assert second["report"] == first["report"]
+    assert second["deadline"] == first["deadline"]
+    assert emulator.job(JOB).stop_calls == 1
+
+
+def test_execution_timeout_ends_a_deferred_wait_too(defer: Callable[..., TaskDeferred], clock: Clock) -> None:
+    """Airflow does not apply it while a task is deferred."""
+    kwargs = defer(timeout=3600, execution_timeout=timedelta(minutes=5)).trigger.serialize()[1]
+
+    assert kwargs["deadline"] == clock.time + 300
+
+
+def test_the_wait_comes_back_as_the_operators_result(
+    defer: Callable[..., TaskDeferred], emulator: Emulator, clock: Clock, hook: DataWorksHook
+) -> None:
+    """What the trigger saw, and what the task knew before it."""
+    deferred = defer()
+    clock.sleep(100)
+    event = {**event_for(hook.get_di_job(JOB)), "report": deferred.trigger.serialize()[1]["report"]}
+    operator = StopDIJobOperator(task_id="stop", di_job_id=JOB)
+
+    result = operator.execute_complete({}, json.loads(json.dumps(event)))  # type: ignore[arg-type]
+
+    assert (result["status"], result["status_before"], result["stopped_by_this_run"]) == ("Stopped", "Running", True)
+    assert result["request_id"]
+    assert result["stopped_at"]
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        pytest.param(event_for(DIJobFailed("checkpoint lost")), DIJobFailed, id="job-failed"),
+        pytest.param(event_for(DIJobWaitTimeout("over", last_status="Stopping")), DIJobWaitTimeout, id="time-over"),
+        pytest.param(event_for(DataWorksForbidden("no")), DataWorksForbidden, id="permanent"),
+        pytest.param(None, DataWorksError, id="no-event"),
+        pytest.param({"status": "success"}, DataWorksError, id="unknown-event"),
+    ],
+)
+def test_a_wait_that_ended_badly_fails_the_task_for_good(event: Any, error: type[DataWorksError]) -> None:
+    """The error is the one that happened in the trigger, and permanent for Airflow."""
+    with pytest.raises(error) as caught:
+        StopDIJobOperator(task_id="stop", di_job_id=JOB).execute_complete({}, event)  # type: ignore[arg-type]
+
+    assert isinstance(caught.value, AirflowFailException)
+
+
+def test_deferrable_follows_the_deployments_default() -> None:
+    """Airflow's [operators] default_deferrable, which is off here."""
+    assert StopDIJobOperator(task_id="stop", di_job_id=JOB).deferrable is False

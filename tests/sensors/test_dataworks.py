@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from emulated import JOB, Clock, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -18,6 +18,7 @@ from airflow_provider_dataworks.exceptions import (
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+from airflow_provider_dataworks.triggers.events import event_for
 
 pytestmark = pytest.mark.usefixtures("connect")
 VERSIONS = pytest.mark.parametrize("api_version", ["2020-05-18", "2024-05-18"])
@@ -161,3 +162,55 @@ def test_long_throttling_is_left_to_airflow(
 
     assert caught.value.retry_after == 90
     assert clock.slept == []
+
+
+@pytest.mark.parametrize("status", ["Stopped", "Finished"])
+def test_a_deferrable_check_is_not_deferred_where_the_answer_is_known(
+    sensor: Callable[..., DIJobStoppedSensor], emulator: Emulator, status: str
+) -> None:
+    """It looks once before it hands the wait over."""
+    emulator.set_status(JOB, status)
+
+    assert sensor(deferrable=True).execute({})["status"] == status
+
+
+def test_a_deferred_check_hands_its_wait_over(
+    sensor: Callable[..., DIJobStoppedSensor], emulator: Emulator, clock: Clock
+) -> None:
+    """With the sensor's own interval, deadline and accepted statuses, and the first status seen."""
+    found = sensor(deferrable=True, accept=("Stopped", "Failed"), poke_interval=45, timeout=900)
+
+    with pytest.raises(TaskDeferred) as caught:
+        found.execute({})
+
+    kwargs = caught.value.trigger.serialize()[1]
+    assert (kwargs["poll_interval"], kwargs["deadline"]) == (45, clock.time + 900)
+    assert kwargs["accept"] == ["Stopped", "Failed"]
+    assert kwargs["report"] == {"status_before": "Running"}
+
+
+def test_a_deferred_check_fails_at_once_on_a_failed_job(
+    sensor: Callable[..., DIJobStoppedSensor], emulator: Emulator
+) -> None:
+    """Before anything is deferred."""
+    emulator.add_job(JOB, "Failed", error_message="Binlog was purged")
+
+    with pytest.raises(DIJobFailed, match="Binlog was purged"):
+        sensor(deferrable=True).execute({})
+
+
+def test_the_wait_comes_back_as_the_sensors_result(hook: DataWorksHook, emulator: Emulator) -> None:
+    """Whoever stopped the job, it was not the sensor."""
+    emulator.set_status(JOB, "Stopped")
+    event = {**event_for(hook.get_di_job(JOB)), "report": {"status_before": "Running"}}
+
+    result = DIJobStoppedSensor(task_id="check", di_job_id=JOB).execute_complete({}, event)
+
+    assert (result["status"], result["status_before"], result["stopped_by_this_run"]) == ("Stopped", "Running", False)
+
+
+@pytest.mark.parametrize("event", [None, {}, {"outcome": "fine"}])
+def test_an_event_that_is_not_understood_fails_the_check(event: Any) -> None:
+    """Maintenance must not run on a guess."""
+    with pytest.raises(AirflowFailException, match="not understood"):
+        DIJobStoppedSensor(task_id="check", di_job_id=JOB).execute_complete({}, event)

@@ -1,0 +1,1 @@
+"""See the module named dataworks in this folder."""

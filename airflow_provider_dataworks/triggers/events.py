@@ -1,0 +1,55 @@
+"""What a trigger tells its task, as one mapping written here and read here; an event that is not understood fails.
+
+An event crosses the database and may be read by another version of this package, so it holds JSON values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_dataworks import exceptions
+from airflow_provider_dataworks.client.replies import DIJob, JobStatus
+from airflow_provider_dataworks.exceptions import DataWorksError
+
+_JOB_FIELDS = ("id", "project_id", "name", "error_message", "job_type")
+
+
+def event_for(outcome: DIJob | DataWorksError) -> dict[str, Any]:
+    """Return the event for how a wait ended."""
+    if isinstance(outcome, DIJob):
+        job = {name: getattr(outcome, name) for name in _JOB_FIELDS}
+        return {"outcome": "settled", "job": {**job, "status": str(outcome.status)}}
+    return {"outcome": "failed", "error": {**vars(outcome), "class": type(outcome).__name__}}
+
+
+def outcome_of(event: object) -> DIJob:
+    """
+    Return how a wait ended, from its event.
+
+    :raises DataWorksError: the error the event tells of, with all its facts; or a permanent one if the event is not
+        understood.
+    """
+    found = event if isinstance(event, Mapping) else {}
+    try:
+        if found.get("outcome") == "settled":
+            job = found["job"]
+            status = JobStatus.read(str(job["status"]))
+            return DIJob(status=status, **{name: job[name] for name in _JOB_FIELDS})
+        error = _error(found["error"]) if found.get("outcome") == "failed" else None
+    except (KeyError, TypeError, AttributeError):
+        error = None
+    raise error or DataWorksError(
+        f"the trigger sent an event that is not understood: {str(event)[:200]!r}.",
+        remedy="Look at the DI job's status. After an upgrade, scheduler, triggerer and workers must run one version.",
+    )
+
+
+def _error(facts: Mapping[str, Any]) -> DataWorksError:
+    kind = getattr(exceptions, str(facts["class"]), None)
+    if not (isinstance(kind, type) and issubclass(kind, DataWorksError)):
+        kind = DataWorksError
+    error = kind(str(facts["message"]))
+    known = vars(error)
+    known.update({name: value for name, value in facts.items() if name in known})
+    return error

@@ -1,0 +1,86 @@
+"""The watchers of this process, one per event loop, connection and workspace; finds and shares them, and never polls.
+
+A thousand triggers of one connection share one HTTP client and one TLS context: each of their own would block the loop
+for 20 ms and cost close to a megabyte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from airflow_provider_dataworks.client.asking import Service
+from airflow_provider_dataworks.client.transport import AsyncSession, arun, tls_context
+from airflow_provider_dataworks.client.watching import Watcher
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+
+
+@dataclass
+class _Office:
+    """What the watchers of one connection share in one event loop."""
+
+    session: AsyncSession
+    service: Service
+    watchers: dict[int | None, Watcher] = field(default_factory=dict)
+
+    def watcher(self, project_id: int | None) -> Watcher:
+        """Return the watcher of a workspace."""
+        if project_id not in self.watchers:
+            drive = partial(arun, exchange=self.session.exchange)
+            self.watchers[project_id] = Watcher(self.service, drive, project_id)
+        return self.watchers[project_id]
+
+
+@dataclass
+class _Door:
+    """An office that is open or being opened, and how many waits are in it."""
+
+    office: asyncio.Task[_Office]
+    inside: int = 0
+
+
+_doors: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Door]] = weakref.WeakKeyDictionary()
+
+
+async def _open(conn_id: str) -> _Office:
+    hook = DataWorksHook(conn_id)
+    await hook.load_account()
+    await asyncio.to_thread(tls_context)
+    # A watcher spaces its looks by itself, so that no look sleeps while others wait for theirs.
+    return _Office(hook.new_async_session(), replace(hook.service, patience=0))
+
+
+@asynccontextmanager
+async def watcher_of(conn_id: str, project_id: int | None) -> AsyncIterator[Watcher]:
+    """
+    Lend the watcher of a connection and workspace; the connection is read, and its client opened, by the first to come.
+
+    :raises DataWorksError: the connection is wrong.
+    """
+    loop = asyncio.get_running_loop()
+    doors = _doors.setdefault(loop, {})
+    door = doors.get(conn_id)
+    if door is None:
+        door = doors[conn_id] = _Door(loop.create_task(_open(conn_id), name=f"dataworks-open-{conn_id}"))
+    door.inside += 1
+    try:
+        # Shielded: the first to come may be cancelled while others wait for the same office.
+        office = await asyncio.shield(door.office)
+        yield office.watcher(project_id)
+    finally:
+        door.inside -= 1
+        if not door.inside:
+            if doors.get(conn_id) is door:
+                del doors[conn_id]
+            await _close(door)
+
+
+async def _close(door: _Door) -> None:
+    if not door.office.done():
+        door.office.cancel()
+    elif not door.office.cancelled() and door.office.exception() is None:
+        await door.office.result().session.close()

@@ -1,0 +1,557 @@
+"""Conversations, each under both drivers: read, list, wait, and the stop that looks before it acts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import httpx
+import pytest
+from fake_dataworks import JOB, PROJECT, REQUEST_ID, START, Drive, FakeDataWorks, answer, lose, refuse, serve, spoil
+
+from airflow_provider_dataworks.client import asking, flows
+from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.flows import StopRequest
+from airflow_provider_dataworks.client.pace import Pace
+from airflow_provider_dataworks.client.policy import ATTEMPTS, error_of, retrying
+from airflow_provider_dataworks.client.replies import DIJob, JobStatus
+from airflow_provider_dataworks.client.settings import API_2020, API_2024, API_VERSIONS
+from airflow_provider_dataworks.client.signing import SIGNATURES
+from airflow_provider_dataworks.client.transport import arun, run
+from airflow_provider_dataworks.exceptions import (
+    DataWorksError,
+    DataWorksForbidden,
+    DataWorksInvalidRequest,
+    DataWorksNotFound,
+    DataWorksThrottled,
+    DataWorksUnavailable,
+    DIJobWaitTimeout,
+)
+
+versions = pytest.mark.parametrize("version", API_VERSIONS)
+
+
+class Memory:
+    """What a run keeps of its own stop, across tries."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def remember(self, job: DIJob) -> None:
+        self.events.append(f"remember {job.status}")
+
+    def forget(self) -> None:
+        self.events.append("forget")
+
+
+def ask_to_stop(drive: Drive, memory: Memory | None = None, **more: Any) -> flows.Stop:
+    """Drive one stop of the job of these tests."""
+    kept = memory or Memory()
+    request = StopRequest(
+        **{
+            "di_job_id": JOB,
+            "deadline": START + 600,
+            "poll_interval": 30,
+            "remember": kept.remember,
+            "forget": kept.forget,
+            **more,
+        }
+    )
+    return drive(flows.stop(drive.service, request))
+
+
+@pytest.mark.parametrize("xml", [False, True], ids=["json", "xml"])
+@pytest.mark.parametrize("signature", SIGNATURES)
+@versions
+def test_every_question_works_in_both_versions_signatures_and_formats(
+    drive: Drive, version: str, signature: str, xml: bool
+):
+    """One round of all operations, each answered once."""
+    drive.use(dataworks=FakeDataWorks(drive.clock, version=version, xml=xml), signature=signature)
+    job = drive(flows.get_di_job(drive.service, str(JOB)))
+    jobs = drive(flows.list_di_jobs(drive.service, PROJECT))
+    stop_id = drive(flows.stop_di_job(drive.service, JOB))
+    start_id = drive(flows.start_di_job(drive.service, JOB, None, None))
+    workspaces = drive(asking.ask(drive.service, drive.service.api.ListProjects()))
+
+    assert (job.id, job.status, job.project_id) == (JOB, JobStatus.RUNNING, PROJECT)
+    assert jobs == [job]
+    assert (stop_id, start_id, workspaces) == (REQUEST_ID, REQUEST_ID, 3)
+    assert drive.dataworks.actions == ["GetDIJob", "ListDIJobs", "StopDIJob", "StartDIJob", "ListProjects"]
+    assert drive.dataworks.effective_stops == 1
+    assert drive.slept == []
+
+
+def test_an_unknown_job_is_not_found(drive: Drive):
+    """A job that is not there is asked for once."""
+    with pytest.raises(DataWorksNotFound, match="DI job 5 "):
+        drive(flows.get_di_job(drive.service, 5))
+
+    assert drive.dataworks.actions == ["GetDIJob"]
+
+
+@versions
+@pytest.mark.parametrize(("count", "pages"), [(0, 1), (1, 1), (100, 1), (101, 2), (250, 3)])
+def test_a_list_is_read_page_by_page(drive: Drive, version: str, count: int, pages: int):
+    """All jobs of the workspace come, and no page too many is asked for."""
+    dataworks = drive.use(api_version=version)
+    dataworks.jobs.clear()
+    for number in range(1, count + 1):
+        dataworks.add(number, "Running", name=f"job-{number}")
+    dataworks.add(9999, "Running", project_id=1)
+    jobs = drive(flows.list_di_jobs(drive.service, PROJECT))
+
+    assert [job.id for job in jobs] == list(range(1, count + 1))
+    assert [heard.params["PageNumber"] for heard in dataworks.heard] == [str(n) for n in range(1, pages + 1)]
+
+
+def test_pages_that_shift_meanwhile_give_no_job_twice(drive: Drive):
+    """A job that moved to the next page in between is counted once, as seen last."""
+    for number in range(1, 102):
+        drive.dataworks.add(number, "Running")
+    del drive.dataworks.jobs[JOB]
+
+    def shift(request: httpx.Request, serve_: Any) -> httpx.Response:
+        drive.dataworks.jobs = {0: drive.dataworks.add(500, "Running"), **drive.dataworks.jobs}
+        drive.dataworks.jobs[100].statuses = ["Stopped"]
+        return serve_()
+
+    drive.dataworks.script("ListDIJobs", serve, shift)
+    jobs = drive(flows.list_di_jobs(drive.service, PROJECT))
+    ids = [job.id for job in jobs]
+
+    assert len(ids) == len(set(ids))
+    assert {100, 101} <= set(ids)
+    assert {job.id: job.status for job in jobs}[100] is JobStatus.STOPPED
+
+
+def test_a_list_that_shrinks_meanwhile_ends(drive: Drive):
+    """An empty page ends the list, whatever the total said before."""
+    for number in range(1, 102):
+        drive.dataworks.add(number, "Running")
+
+    def nothing_left(request: httpx.Request, serve_: Any) -> httpx.Response:
+        return httpx.Response(200, json={"RequestId": "R", "DIJobPaging": {"TotalCount": 1000, "DIJobs": []}})
+
+    drive.dataworks.script("ListDIJobs", serve, nothing_left)
+
+    assert len(drive(flows.list_di_jobs(drive.service, PROJECT))) == 100
+    assert drive.dataworks.actions == ["ListDIJobs"] * 2
+
+
+@versions
+def test_a_name_must_match_exactly(drive: Drive, version: str):
+    """The service's filter is fuzzy; ours is not."""
+    dataworks = drive.use(api_version=version)
+    dataworks.add(1, "Running", name="orders")
+    dataworks.add(2, "Running", name="orders_archive")
+    jobs = drive(flows.list_di_jobs(drive.service, PROJECT, "orders"))
+
+    assert [job.id for job in jobs] == [1]
+
+
+def looked_at(drive: Drive, **more: Any) -> DIJob:
+    """Wait until the job is stopped, ten minutes at most."""
+    given = {"deadline": START + 600, "poll_interval": 30.0, **more}
+    return drive(flows.wait(drive.service, JOB, lambda job: job.status is JobStatus.STOPPED, **given))
+
+
+def test_waiting_looks_once_per_interval(drive: Drive):
+    """Each look but the last is followed by one interval of sleep."""
+    drive.dataworks.add(JOB, "Running", "Stopping", "Stopping", "Stopped")
+
+    assert looked_at(drive).status is JobStatus.STOPPED
+    assert drive.dataworks.actions == ["GetDIJob"] * 4
+    assert drive.slept == [30.0] * 3
+
+
+def test_waiting_does_not_ask_what_is_known(drive: Drive):
+    """With the answer in hand nothing is sent."""
+    known = DIJob(JOB, JobStatus.STOPPED)
+
+    assert looked_at(drive, first=known) is known
+    assert drive.dataworks.heard == []
+
+
+def test_waiting_ends_at_the_deadline_with_the_last_status(drive: Drive):
+    """The last sleep is cut to the deadline, and one more look follows it."""
+    drive.dataworks.add(JOB, "Stopping")
+    with pytest.raises(DIJobWaitTimeout, match="still Stopping") as caught:
+        looked_at(drive, deadline=START + 75)
+
+    assert caught.value.last_status == "Stopping"
+    assert caught.value.di_job_id == JOB
+    assert drive.slept == [30.0, 30.0, 15.0]
+    assert len(drive.dataworks.heard) == 4
+
+
+def test_a_job_that_made_it_is_never_timed_out(drive: Drive):
+    """The deadline is looked at only after the job."""
+    drive.dataworks.add(JOB, "Stopped")
+
+    assert looked_at(drive, deadline=START - 3600).status is JobStatus.STOPPED
+
+
+def test_an_unknown_status_is_waited_on_and_told_as_it_is(drive: Drive):
+    """What a status of tomorrow means cannot be known, so the wait goes on."""
+    drive.dataworks.add(JOB, "Draining")
+    with pytest.raises(DIJobWaitTimeout) as caught:
+        looked_at(drive, deadline=START + 10)
+
+    assert caught.value.last_status == "Draining"
+
+
+# Stop: state first
+
+STATUS_BEFORE = [
+    # status before, statuses after a stop, is StopDIJob sent
+    ("Running", True),
+    ("Initialized", True),
+    ("Stopping", False),
+    ("Stopped", False),
+    ("Finished", False),
+    ("Failed", False),
+]
+
+
+@versions
+@pytest.mark.parametrize(("before", "sends"), STATUS_BEFORE, ids=[row[0] for row in STATUS_BEFORE])
+def test_a_stop_looks_first(drive: Drive, version: str, before: str, sends: bool):
+    """Only a job that may run is asked to stop; every other status is left alone."""
+    dataworks = drive.use(api_version=version)
+    dataworks.add(JOB, before)
+    memory = Memory()
+    outcome = ask_to_stop(drive, memory)
+
+    assert outcome == flows.Stop(
+        job=outcome.job, before=JobStatus(before), sent=sends, request_id=REQUEST_ID if sends else None
+    )
+    assert outcome.job.status is JobStatus(before)
+    assert dataworks.actions == ["GetDIJob"] + ["StopDIJob"] * sends
+    assert dataworks.effective_stops == int(sends)
+    assert memory.events == ([f"remember {before}"] if sends else [])
+
+
+def test_the_newer_spelling_of_stopped_sends_nothing(drive: Drive):
+    """`Stop`, as the newer version documents it, is a stopped job."""
+    drive.use(api_version=API_2024).add(JOB, "Stop")
+    outcome = ask_to_stop(drive)
+
+    assert (outcome.before, outcome.sent) == (JobStatus.STOPPED, False)
+    assert drive.dataworks.actions == ["GetDIJob"]
+
+
+def test_an_instance_is_stopped_by_the_newer_version_only(drive: Drive):
+    """The instance travels with the stop; the older version refuses before anything is sent."""
+    dataworks = drive.use(api_version=API_2024)
+    ask_to_stop(drive, instance_id=1234)
+    older = drive.use(api_version=API_2020)
+    with pytest.raises(DataWorksInvalidRequest, match=r"^instance_id: "):
+        ask_to_stop(drive, instance_id=1234)
+
+    assert dataworks.heard[-1].params["InstanceId"] == "1234"
+    assert older.heard == []
+
+
+@pytest.mark.parametrize("job_id", [0, -5, "x", "11668/..", None, True], ids=repr)
+def test_a_bad_id_is_refused_before_any_request(drive: Drive, job_id: Any):
+    """Nothing is sent for an id that is none."""
+    for flow in (
+        flows.stop(drive.service, StopRequest(job_id, START, 30)),
+        flows.get_di_job(drive.service, job_id),
+        flows.stop_di_job(drive.service, job_id),
+        flows.start_di_job(drive.service, job_id, None, None),
+    ):
+        with pytest.raises(DataWorksInvalidRequest, match=r"^di_job_id: "):
+            drive(flow)
+
+    assert drive.dataworks.heard == []
+
+
+def test_an_initialized_job_that_refuses_the_stop_never_ran(drive: Drive):
+    """There was nothing to stop, and nothing is remembered of the try."""
+    drive.dataworks.add(JOB, "Initialized")
+    drive.dataworks.may_be_stopped = {"Running"}
+    memory = Memory()
+    outcome = ask_to_stop(drive, memory)
+
+    assert (outcome.before, outcome.job.status, outcome.sent) == (JobStatus.INITIALIZED, JobStatus.INITIALIZED, False)
+    assert drive.dataworks.actions == ["GetDIJob", "StopDIJob", "GetDIJob"]
+    assert memory.events == ["remember Initialized", "forget"]
+
+
+def test_an_initialized_job_that_starts_meanwhile_is_stopped(drive: Drive):
+    """A start that was under way does not slip through the stop."""
+    drive.dataworks.add(JOB, "Initialized", "Initialized", "Running")
+    drive.dataworks.may_be_stopped = {"Running"}
+    drive.dataworks.script("StopDIJob", then_starts(drive), serve)
+    memory = Memory()
+    outcome = ask_to_stop(drive, memory)
+
+    assert (outcome.before, outcome.job.status, outcome.sent) == (JobStatus.INITIALIZED, JobStatus.RUNNING, True)
+    assert drive.dataworks.actions == ["GetDIJob", "StopDIJob", "GetDIJob", "StopDIJob"]
+    assert drive.dataworks.effective_stops == 1
+    assert memory.events == ["remember Initialized"]
+
+
+def then_starts(drive: Drive):
+    """Refuse the stop; right after it the job runs."""
+
+    def fault(request: httpx.Request, serve_: Any) -> httpx.Response:
+        response = serve_()
+        drive.dataworks.add(JOB, "Running")
+        return response
+
+    return fault
+
+
+@pytest.mark.parametrize("meanwhile", ["Stopping", "Stopped", "Finished", "Failed"])
+def test_a_refused_stop_of_a_job_that_stopped_meanwhile_is_no_error(drive: Drive, meanwhile: str):
+    """Somebody else was faster, so this run did not stop it."""
+
+    def refuse_and_change(request: httpx.Request, serve_: Any) -> httpx.Response:
+        drive.dataworks.add(JOB, meanwhile)
+        return refuse("InvalidParameter.JobStatus", 400, "no")(request, serve_)
+
+    drive.dataworks.script("StopDIJob", refuse_and_change)
+    memory = Memory()
+    outcome = ask_to_stop(drive, memory)
+
+    assert (outcome.before, outcome.job.status, outcome.sent) == (JobStatus.RUNNING, JobStatus(meanwhile), False)
+    assert memory.events == ["remember Running", "forget"]
+
+
+def test_a_refused_stop_of_a_job_that_still_runs_is_an_error(drive: Drive):
+    """The refusal is reported, once it is certain that the job was not stopped."""
+    drive.dataworks.script("StopDIJob", refuse("InvalidParameter", 400, "no"))
+    memory = Memory()
+    with pytest.raises(DataWorksInvalidRequest, match="no"):
+        ask_to_stop(drive, memory)
+
+    assert drive.dataworks.actions == ["GetDIJob", "StopDIJob", "GetDIJob"]
+    assert memory.events == ["remember Running", "forget"]
+
+
+def test_a_job_that_will_not_settle_is_not_asked_for_ever(drive: Drive):
+    """A job that comes and goes between refusals is given up, for the wait to judge."""
+    drive.dataworks.add(JOB, *["Running", "Initialized"] * 10)
+    drive.dataworks.script("StopDIJob", forever=refuse("InvalidParameter", 400, "no"))
+    outcome = ask_to_stop(drive)
+
+    assert not outcome.sent
+    assert drive.dataworks.actions.count("StopDIJob") == 6
+
+
+def test_an_unknown_status_is_waited_out_before_the_stop(drive: Drive):
+    """Nobody knows whether a stop would be safe, so it is sent once the status is known."""
+    drive.dataworks.add(JOB, "Resuming", "Resuming", "Running")
+    memory = Memory()
+    outcome = ask_to_stop(drive, memory)
+
+    assert (outcome.before, outcome.sent) == (JobStatus.RUNNING, True)
+    assert drive.dataworks.actions == ["GetDIJob"] * 3 + ["StopDIJob"]
+    assert drive.slept == [30, 30]
+
+
+def test_a_status_that_stays_unknown_ends_at_the_deadline(drive: Drive):
+    """Nothing is sent to a job in a state nobody knows."""
+    drive.dataworks.add(JOB, "Resuming")
+    with pytest.raises(DIJobWaitTimeout, match="still Resuming"):
+        ask_to_stop(drive, deadline=START + 60)
+
+    assert set(drive.dataworks.actions) == {"GetDIJob"}
+
+
+def test_a_stop_without_anybody_to_remember_works(drive: Drive):
+    """Remembering is the caller's choice."""
+    quiet = drive(flows.stop(drive.service, StopRequest(JOB, START + 600, 30)))
+    drive.dataworks.add(JOB, "Initialized")
+    drive.dataworks.may_be_stopped = set()
+    refused = drive(flows.stop(drive.service, StopRequest(JOB, START + 600, 30)))
+
+    assert (quiet.sent, refused.sent) == (True, False)
+
+
+# Stop: what is remembered when the answer is lost
+
+
+@pytest.mark.parametrize(
+    ("fault", "kept"),
+    [
+        pytest.param(refuse("Forbidden.Access", 403, "no"), False, id="refused for good"),
+        pytest.param(refuse("Throttling.User", 429, "slow", {"retry-after": "3600"}), False, id="throttled"),
+        pytest.param(lose(httpx.ConnectTimeout("t")), False, id="never sent"),
+        pytest.param(answer(503, b"busy"), True, id="answer lost"),
+        pytest.param(lose(httpx.ReadTimeout("t")), True, id="timeout"),
+        pytest.param(spoil(200, b'{"RequestI'), True, id="truncated answer"),
+    ],
+)
+def test_a_stop_that_may_have_arrived_is_remembered(drive: Drive, fault: Any, kept: bool):
+    """Only a stop that certainly never arrived is forgotten when the try fails."""
+    drive.dataworks.after_stop = ["Running"]
+    drive.dataworks.script("StopDIJob", forever=fault)
+    memory = Memory()
+    with pytest.raises(DataWorksError):
+        ask_to_stop(drive, memory)
+
+    assert memory.events == ["remember Running"] + ["forget"] * (not kept)
+
+
+def test_a_stop_whose_state_cannot_be_read_is_remembered(drive: Drive):
+    """After a lost answer the look at the state may fail too; the stop may still have happened."""
+    drive.dataworks.script("GetDIJob", serve, forever=answer(502, b""))
+    drive.dataworks.script("StopDIJob", lose(httpx.ReadTimeout("t"), after_effect=True))
+    memory = Memory()
+    with pytest.raises(DataWorksUnavailable) as caught:
+        ask_to_stop(drive, memory)
+
+    assert caught.value.action == "GetDIJob"
+    assert memory.events == ["remember Running"]
+    assert drive.dataworks.actions == ["GetDIJob", "StopDIJob"] + ["GetDIJob"] * ATTEMPTS
+
+
+def test_a_stop_that_may_have_arrived_stays_remembered_when_the_network_goes(drive: Drive):
+    """Later tries that never leave do not undo that the first one may have arrived."""
+    drive.dataworks.script("StopDIJob", lose(httpx.ReadTimeout("t")), forever=lose(httpx.ConnectError("c")))
+    memory = Memory()
+    with pytest.raises(DataWorksUnavailable) as caught:
+        ask_to_stop(drive, memory)
+
+    assert not caught.value.sent
+    assert memory.events == ["remember Running"]
+
+
+# Pace, and the drivers themselves
+
+
+def test_calls_wait_for_their_slot(drive: Drive):
+    """A full second of calls makes the next one sleep."""
+    drive.use(pace=Pace(2, drive.clock))
+    for _ in range(5):
+        drive(flows.get_di_job(drive.service, JOB))
+
+    assert drive.slept == [1.0, 1.0]
+
+
+def test_waits_between_tries_are_logged_with_their_reason(drive: Drive, caplog: pytest.LogCaptureFixture):
+    """The task log says what happened, how long it waits and whose wish that is."""
+    drive.dataworks.script("GetDIJob", refuse("Throttling.User", 429, "slow", {"retry-after": "7"}), answer(502))
+    with caplog.at_level(logging.INFO):
+        drive(flows.get_di_job(drive.service, JOB))
+    lines = [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()]
+
+    assert "Throttling.User" in lines[0]
+    assert "waiting 7.0 s, as the service asks (try 1)" in lines[0]
+    assert "then trying again (try 2)" in lines[1]
+
+
+def test_an_error_of_the_code_itself_ends_the_conversation(drive: Drive):
+    """What is no trouble with the service is never repeated."""
+
+    def broken(job: DIJob) -> bool:
+        raise ZeroDivisionError("a slip")
+
+    with pytest.raises(ZeroDivisionError):
+        drive(flows.wait(drive.service, JOB, broken, deadline=START, poll_interval=1))
+
+    assert len(drive.dataworks.heard) == 1
+
+
+def test_a_flow_is_closed_when_its_driver_is_interrupted(drive: Drive):
+    """Neither Ctrl-C nor a cancelled task leaves a conversation half open."""
+    ended: list[str] = []
+
+    def flow() -> asking.Flow[None]:
+        try:
+            yield asking.Sleep(1)
+        finally:
+            ended.append("closed")
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    async def cancel(seconds: float) -> None:
+        raise asyncio.CancelledError
+
+    if drive.kind == "blocking":
+        with pytest.raises(KeyboardInterrupt):
+            run(flow(), drive.session.exchange, interrupt)
+    else:
+        with pytest.raises(asyncio.CancelledError):
+            drive.in_loop(arun(flow(), drive.session.exchange, cancel))
+
+    assert ended == ["closed"]
+
+
+def test_a_driver_that_forgets_the_reply_is_told_so(drive: Drive):
+    """A Send that is answered with nothing is a slip of the driver, not of the service."""
+    flow = flows.get_di_job(drive.service, JOB)
+    next(flow)
+    with pytest.raises(TypeError, match="must answer Send with a Reply"):
+        flow.send(None)
+
+
+def test_a_conversation_fails_with_errors_of_this_package_only():
+    """The policy knows what to do with the errors of this package, and says so of any other."""
+    policy = retrying(lambda error: True, 1)
+    state = asking.RetryCallState(policy, None, (), {})
+    with pytest.raises(TypeError, match="failed with None"):
+        error_of(state)
+    state.set_exception((KeyError, KeyError("k"), None))
+    with pytest.raises(TypeError, match="KeyError"):
+        error_of(state)
+
+
+@pytest.mark.parametrize("drive", ["asyncio"], indirect=True)
+def test_many_conversations_share_one_client(drive: Drive):
+    """In one event loop, more conversations than the client serves at a time all come to their end."""
+    busy, most = 0, 0
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        await asyncio.sleep(0)
+        busy -= 1
+        return drive.dataworks.handler(request)
+
+    dataworks = drive.dataworks
+    drive.use(dataworks=dataworks, transport=httpx.MockTransport(handler))
+
+    async def all_of_them() -> list[DIJob]:
+        each = (
+            arun(flows.get_di_job(drive.service, JOB), drive.session.exchange, drive.clock.asleep) for _ in range(20)
+        )
+        return await asyncio.gather(*each)
+
+    jobs = drive.in_loop(all_of_them())
+
+    assert [job.id for job in jobs] == [JOB] * 20
+    assert most == 10
+
+
+def test_a_reply_is_a_plain_value(drive: Drive):
+    """Flows need no HTTP library to be driven."""
+    flow = flows.get_di_job(drive.service, JOB)
+    command = next(flow)
+    body = b'{"RequestId": "R", "Data": {"DIJobId": 11668, "JobStatus": "Running"}}'
+    with pytest.raises(StopIteration) as end:
+        flow.send(Reply(200, {}, body, START))
+
+    assert isinstance(command, asking.Send)
+    assert end.value.value.status is JobStatus.RUNNING
+
+
+@pytest.mark.parametrize("error", [DataWorksThrottled, DataWorksForbidden])
+def test_errors_of_a_flow_keep_no_reply(drive: Drive, error: type[DataWorksError]):
+    """What reaches the caller is an error of this package with the facts in it."""
+    fault = {
+        DataWorksThrottled: refuse("Throttling.User", 429, "slow", {"retry-after": "3600"}),
+        DataWorksForbidden: refuse("Forbidden.Access", 403, "no"),
+    }[error]
+    drive.dataworks.script("GetDIJob", fault)
+    with pytest.raises(error) as caught:
+        drive(flows.get_di_job(drive.service, JOB))
+
+    assert caught.value.request_id == REQUEST_ID

@@ -1,0 +1,97 @@
+"""How bytes travel: what both kinds of client are told, and how they behave on a real socket."""
+
+from __future__ import annotations
+
+import ssl
+
+import httpx
+import pytest
+from fake_dataworks import JOB, KEY_ID, SECRET, Drive
+
+from airflow_provider_dataworks import __version__
+from airflow_provider_dataworks.client import flows
+from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
+from airflow_provider_dataworks.client.settings import Settings
+from airflow_provider_dataworks.client.signer import Signer
+from airflow_provider_dataworks.client.transport import Session, proxy_for, tls_context, user_agent
+from airflow_provider_dataworks.exceptions import DataWorksUnavailable
+
+
+def session_for(endpoint: str) -> Session:
+    """Make a session for an endpoint, without sending anything."""
+    settings = Settings(endpoint, connect_timeout=3, read_timeout=7)
+    return Session(settings, Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET))))
+
+
+def test_an_authors_client_is_told_the_limits():
+    """Timeouts are the connection's, redirects are not followed, and the answer is asked for in JSON and unpacked."""
+    with session_for("https://dataworks.cn-shanghai.aliyuncs.com").client as client:
+        assert client.timeout == httpx.Timeout(7, connect=3)
+        assert client.follow_redirects is False
+        assert client.headers["user-agent"] == f"airflow-provider-dataworks/{__version__}"
+        assert client.headers["accept"] == "application/json"
+        assert client.headers["accept-encoding"] == "identity"
+
+
+def test_one_process_has_one_trust_store():
+    """Loading it blocks for long, so all sessions share it; certificates and names are checked."""
+    assert tls_context() is tls_context()
+    assert tls_context().verify_mode is ssl.CERT_REQUIRED
+    assert tls_context().check_hostname
+
+
+@pytest.mark.parametrize(
+    ("environment", "proxy"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param({"https_proxy": "http://p.example:3128"}, "http://p.example:3128", id="https"),
+        pytest.param({"http_proxy": "http://p.example:3128"}, None, id="http-is-for-http"),
+        pytest.param({"all_proxy": "http://p.example:3128"}, "http://p.example:3128", id="all"),
+        pytest.param({"https_proxy": "http://p.example:1", "no_proxy": "aliyuncs.com"}, None, id="no-proxy-domain"),
+        pytest.param({"https_proxy": "http://p.example:1", "no_proxy": "*"}, None, id="no-proxy-at-all"),
+        pytest.param(
+            {"https_proxy": "http://p.example:1", "no_proxy": "other.com"}, "http://p.example:1", id="no-proxy-other"
+        ),
+    ],
+)
+def test_the_environments_proxy_is_used_unless_no_proxy_says_otherwise(
+    environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
+):
+    """As every other program on the machine does; the vendor's SDK ignores NO_PROXY."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert proxy_for("https://dataworks.cn-shanghai.aliyuncs.com") == proxy
+
+
+def test_the_service_is_reached_through_the_proxy(drive: Drive, monkeypatch: pytest.MonkeyPatch):
+    """With a proxy that refuses, it is the proxy that could not be connected to, and nothing was sent."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    drive.use(transport=False, patience=0)
+
+    with pytest.raises(DataWorksUnavailable, match="ConnectError") as caught:
+        drive(flows.get_di_job(drive.service, JOB))
+
+    assert not caught.value.sent
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_an_emulator_is_reached_past_a_proxy(drive: Drive, name: str, monkeypatch: pytest.MonkeyPatch):
+    """With a proxy that does not exist, a loopback address that refuses is told as itself."""
+    monkeypatch.setenv(name, "http://proxy.invalid:3128")
+    drive.use(transport=False, endpoint="http://127.0.0.1:1", patience=0)
+    with pytest.raises(DataWorksUnavailable, match=r"could not connect to 127\.0\.0\.1:1: ConnectError") as caught:
+        drive(flows.get_di_job(drive.service, JOB))
+
+    assert not caught.value.sent
+
+
+def test_the_vendor_can_tell_who_calls(drive: Drive):
+    """Each request carries the name and version of this package."""
+    drive(flows.get_di_job(drive.service, JOB))
+
+    assert drive.dataworks.heard[0].request.headers["user-agent"] == user_agent()
+    assert user_agent() == f"airflow-provider-dataworks/{__version__}"

@@ -1,0 +1,16 @@
+"""What tests of several parts share: conversations with a fake service, under both drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fake_dataworks import Drive
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def drive(request: pytest.FixtureRequest) -> Iterator[Drive]:
+    """Run conversations by each of the two drivers; only sleeping moves the clock, and it takes no time."""
+    driver = Drive(request.param)
+    yield driver
+    driver.close()

@@ -1,0 +1,90 @@
+"""The link to the console: pushed before the wait begins, and read from where it was pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.sdk.execution_time.xcom import XCom
+from emulated import JOB, Clock, TaskInstance, on_clock
+
+from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
+from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+
+WORKSPACE = "https://dataworks.data.aliyun.com/cn-shanghai/sc?defaultProjectId=1967"
+
+
+@pytest.mark.parametrize(
+    ("extra", "url"),
+    [
+        pytest.param({}, "https://dataworks.console.aliyun.com/workspace/list", id="region-unknown"),
+        pytest.param({"region": "cn-shanghai"}, WORKSPACE, id="workspace"),
+        pytest.param(
+            {"region": "cn-shanghai", "console_url": "https://c.example/{region}/di?p={project_id}"},
+            "https://c.example/cn-shanghai/di?p=1967",
+            id="own-template",
+        ),
+    ],
+)
+def test_a_running_task_has_its_link_before_it_waits(
+    emulator: Emulator, connect: Callable[..., None], clock: Clock, extra: dict[str, Any], url: str
+) -> None:
+    """Airflow itself would push it when the try ends: hours later for a blocking wait."""
+    connect(**extra)
+    operator = StopDIJobOperator(task_id="stop", di_job_id=JOB)
+    operator.hook = on_clock(DataWorksHook(), clock)
+    task_instance = TaskInstance()
+    seen: list[Any] = []
+
+    def sleep(seconds: float) -> None:
+        seen.append(dict(task_instance.pushed))
+        clock.sleep(seconds)
+
+    operator.hook.sleep = sleep
+    operator.execute({"ti": task_instance})  # type: ignore[typeddict-item]
+
+    assert seen[0] == {"_link_DataWorksConsoleLink": url}
+
+
+def test_a_link_that_cannot_be_stored_does_not_end_the_stop(
+    emulator: Emulator, connect: Callable[..., None], clock: Clock, logged: Callable[[], str]
+) -> None:
+    """The stop is under way by then."""
+
+    class Broken(TaskInstance):
+        def xcom_push(self, key: str, value: Any) -> None:
+            raise RuntimeError("the API server is away")
+
+    operator = StopDIJobOperator(task_id="stop", di_job_id=JOB)
+    operator.hook = on_clock(DataWorksHook(), clock)
+
+    assert operator.execute({"ti": Broken()})["status"] == "Stopped"  # type: ignore[typeddict-item]
+    assert "the API server is away" in logged()
+
+
+@pytest.mark.parametrize(("pushed", "expected"), [(WORKSPACE, WORKSPACE), (None, ""), (5, "")])
+def test_the_link_is_what_the_task_pushed(monkeypatch: pytest.MonkeyPatch, pushed: Any, expected: str) -> None:
+    """And empty before that; a failing link would only be logged by Airflow."""
+    asked: list[Any] = []
+
+    def get_value(*, key: str, ti_key: Any) -> Any:
+        asked.append((key, ti_key))
+        return pushed
+
+    monkeypatch.setattr(XCom, "get_value", get_value)
+
+    assert DataWorksConsoleLink().get_link(None, ti_key="this-task") == expected
+    assert asked == [("_link_DataWorksConsoleLink", "this-task")]
+
+
+def test_a_template_that_is_no_address_is_refused(emulator: Emulator, connect: Callable[..., None]) -> None:
+    """A link may not run a script in the reader's browser."""
+    connect(console_url="javascript:alert(1)")
+
+    good, text = DataWorksHook().test_connection()
+
+    assert not good
+    assert "console_url" in text

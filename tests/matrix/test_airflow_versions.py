@@ -1,0 +1,167 @@
+"""The built wheel on one Airflow version: `make test-matrix` runs this in an environment for each version it names.
+
+Everything happens in processes of their own: Airflow reads its settings once, when it is imported.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+JOB_ID = "11668"
+
+pytestmark = pytest.mark.matrix
+
+IMPORT_ALL = """
+import importlib, json, pkgutil
+import airflow_provider_dataworks as package
+names = [found.name for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+for name in names:
+    importlib.import_module(name)
+print(json.dumps({"file": package.__file__, "names": names}))
+"""
+
+# Airflow 3.2 and later build the form from the provider's description, earlier ones from the hook class.
+FORM = """
+import json
+from airflow import __version__
+if tuple(map(int, __version__.split(".")[:2])) >= (3, 2):
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+    (form,) = [hook for hook in HookMetaService.hook_meta_data() if hook.connection_type == "dataworks"]
+    name, extra, standard = form.hook_name, list(form.extra_fields), form.standard_fields
+    login = standard.login.title
+else:
+    from airflow.providers_manager import ProvidersManager
+    manager = ProvidersManager()
+    name = manager.hooks["dataworks"].hook_name
+    prefix = "extra__dataworks__"
+    extra = [key.removeprefix(prefix) for key in manager.connection_form_widgets if key.startswith(prefix)]
+    login = manager.field_behaviours["dataworks"]["relabeling"]["login"]
+print("FORM", json.dumps({"name": name, "login": login, "extra": sorted(extra)}))
+"""
+
+
+@pytest.fixture(scope="session")
+def airflow_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An Airflow home with a fresh database, as environment variables."""
+    home = tmp_path_factory.mktemp("airflow")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    env |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
+    run(env, "-m", "airflow", "db", "migrate")
+    return env
+
+
+def run(env: dict[str, str], *words: str) -> str:
+    """Run this interpreter away from the tree, and show what it said if it fails."""
+    home = env["AIRFLOW_HOME"]
+    done = subprocess.run([sys.executable, *words], env=env, cwd=home, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{words}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    return done.stdout
+
+
+class Emulator:
+    """An emulator in a process of its own, with one running job."""
+
+    def __init__(self, home: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        command = [sys.executable, "-m", "airflow_provider_dataworks.emulator", "--port", str(self.port)]
+        self.process = subprocess.Popen([*command, "--job", f"{JOB_ID}=Running"], cwd=home)
+
+    def state(self) -> dict[str, Any]:
+        """Return what it knows."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET", "/_emulator/state")
+            return json.loads(connection.getresponse().read())
+
+    def wait_ready(self) -> None:
+        """Wait until it answers."""
+        deadline = time.monotonic() + 30
+        while True:
+            with suppress(ConnectionError):
+                self.state()
+                return
+            assert self.process.poll() is None, "the emulator ended by itself"
+            assert time.monotonic() < deadline, "the emulator does not answer"
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def emulator(airflow_env: dict[str, str]) -> Iterator[Emulator]:
+    """Run an emulator for one test."""
+    started = Emulator(airflow_env["AIRFLOW_HOME"])
+    try:
+        started.wait_ready()
+        yield started
+    finally:
+        started.process.terminate()
+        started.process.wait()
+
+
+def test_every_module_imports(airflow_env: dict[str, str]) -> None:
+    """Each module of the installed wheel can be imported, and it is the wheel, not the tree."""
+    answer = json.loads(run(airflow_env, "-c", IMPORT_ALL).splitlines()[-1])
+    assert not Path(answer["file"]).is_relative_to(ROOT / "airflow_provider_dataworks")
+    assert "airflow_provider_dataworks.operators.dataworks" in answer["names"]
+
+
+def test_airflow_lists_the_provider(airflow_env: dict[str, str]) -> None:
+    """`airflow providers list` shows it with its version."""
+    rows = json.loads(run(airflow_env, "-m", "airflow", "providers", "list", "-o", "json"))
+    assert "airflow-provider-dataworks" in {row["package_name"] for row in rows}
+
+
+def test_the_connection_form_is_complete(airflow_env: dict[str, str]) -> None:
+    """The form has its name, its labels and every field that the provider describes."""
+    from airflow_provider_dataworks.get_provider_info import get_provider_info
+
+    (described,) = get_provider_info()["connection-types"]
+    (line,) = [line for line in run(airflow_env, "-c", FORM).splitlines() if line.startswith("FORM ")]
+    assert json.loads(line.removeprefix("FORM ")) == {
+        "name": "Alibaba Cloud DataWorks",
+        "login": "AccessKey ID",
+        "extra": sorted(described["conn-fields"]),
+    }
+
+
+def test_the_example_dag_stops_a_job(airflow_env: dict[str, str], emulator: Emulator) -> None:
+    """One run of the example DAG succeeds and stops the job exactly once.
+
+    The run's state is read from the database: `airflow dags test` ends well even when the run fails.
+    """
+    connection = {
+        "conn_type": "dataworks",
+        "host": f"http://127.0.0.1:{emulator.port}",
+        "login": "LTAIemulator",
+        "password": "emulator-secret",
+        "extra": {"region": "cn-shanghai"},
+    }
+    env = {**airflow_env, "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection)}
+    said = run(env, "-m", "airflow", "dags", "test", "example_dataworks_stop")
+    with closing(sqlite3.connect(Path(env["AIRFLOW_HOME"]) / "airflow.db")) as database:
+        states = database.execute("select state from dag_run").fetchall()
+    assert states == [("success",)], said[-6000:]
+    job = emulator.state()["jobs"][JOB_ID]
+    assert (job["status"], job["effective_stops"]) == ("Stopped", 1)

@@ -1,0 +1,200 @@
+"""The trigger: what it is stored as, and that it ends in exactly one event."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+from airflow.sdk.serde import deserialize, serialize
+from emulated import JOB
+
+from airflow_provider_dataworks.client import watching
+from airflow_provider_dataworks.client.transport import AsyncSession
+from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.triggers import watchers
+from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
+
+
+@pytest.fixture
+def clock() -> Any:
+    """The real clock: the watcher lives by the event loop's."""
+    from emulated import Clock
+
+    found = Clock()
+    found.now = time.time  # type: ignore[method-assign]
+    return found
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take first looks at once; ten seconds are a guard against a race of Airflow's."""
+    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+
+
+def trigger(**arguments: Any) -> DIJobStatusTrigger:
+    """Make a trigger for the emulator's job."""
+    known = {"di_job_id": JOB, "project_id": 1967, "deadline": time.time() + 20, "poll_interval": 0.05}
+    return DIJobStatusTrigger(**{**known, **arguments})
+
+
+async def events_of(found: DIJobStatusTrigger) -> list[Any]:
+    """Run a trigger to its end."""
+    return [event.payload async for event in found.run()]
+
+
+FULL: dict[str, Any] = {
+    "di_job_id": 7,
+    "project_id": 1967,
+    "dataworks_conn_id": "other",
+    "accept": ["Stopped", "Failed"],
+    "deadline": 1_790_000_000.5,
+    "poll_interval": 15,
+    "report": {"by_us": True, "status_before": "Running", "request_id": None},
+}
+
+
+@pytest.mark.parametrize("arguments", [FULL, {"di_job_id": 7, "deadline": 1.5}], ids=["all", "least"])
+def test_it_is_rebuilt_as_it_was(arguments: dict[str, Any]) -> None:
+    """Through JSON and through Airflow's own serializer; the path is the class's own."""
+    found = DIJobStatusTrigger(**arguments)
+    path, kwargs = found.serialize()
+
+    assert path == "airflow_provider_dataworks.triggers.dataworks.DIJobStatusTrigger"
+    for carried in (json.loads(json.dumps(kwargs)), deserialize(serialize(kwargs))):
+        again = DIJobStatusTrigger(**carried)
+        assert again.serialize() == (path, kwargs)
+    assert set(kwargs) == set(DIJobStatusTrigger.FIELDS) == set(FULL)
+
+
+def test_a_subclass_is_stored_under_its_own_name() -> None:
+    """The path is never written by hand."""
+
+    class Mine(DIJobStatusTrigger):
+        pass
+
+    assert Mine(di_job_id=1, deadline=1).serialize()[0].endswith("Mine")
+
+
+def test_names_of_an_earlier_release_stay_accepted() -> None:
+    """Rows outlive upgrades."""
+
+    class Later(DIJobStatusTrigger):
+        RENAMED: ClassVar[dict[str, str]] = {"job": "di_job_id", "end_time": "deadline"}
+
+    assert Later(job=5, end_time=9.5).serialize()[1]["di_job_id"] == 5
+    with pytest.raises(TypeError, match="unheard"):
+        Later(job=5, end_time=9.5, unheard=1)
+
+
+@pytest.mark.usefixtures("soon", "connect")
+@pytest.mark.parametrize("api_version", ["2020-05-18", "2024-05-18"])
+def test_it_ends_in_one_event_when_the_job_has_stopped(
+    emulator: Emulator, connect: Callable[..., None], api_version: str
+) -> None:
+    """With the job as seen, and what the task gave along."""
+    connect(api_version=api_version)
+    emulator.set_status(JOB, "Stopped")
+
+    (event,) = asyncio.run(events_of(trigger(report={"by_us": True})))
+
+    assert event["outcome"] == "settled"
+    assert (event["job"]["id"], event["job"]["status"]) == (JOB, "Stopped")
+    assert event["report"] == {"by_us": True}
+
+
+@pytest.mark.usefixtures("soon", "connect")
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        pytest.param({"di_job_id": 4711}, "DataWorksNotFound", id="unknown-job"),
+        pytest.param({"deadline": 0.0}, "DIJobWaitTimeout", id="time-over"),
+        pytest.param({"dataworks_conn_id": "no_such_connection"}, "DataWorksError", id="no-connection"),
+    ],
+)
+def test_it_ends_in_one_event_when_it_cannot_go_on(emulator: Emulator, arguments: dict[str, Any], error: str) -> None:
+    """An exception would reach the task without its type."""
+    (event,) = asyncio.run(events_of(trigger(**arguments)))
+
+    assert event["outcome"] == "failed"
+    assert event["error"]["class"] == error
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_connection_with_a_wrong_field_is_told_as_such(emulator: Emulator, connect: Callable[..., None]) -> None:
+    """The field is named in the event."""
+    connect(api_version="1999")
+
+    (event,) = asyncio.run(events_of(trigger()))
+
+    assert event["error"]["class"] == "DataWorksInvalidRequest"
+    assert "api_version" in event["error"]["message"]
+
+
+@pytest.mark.usefixtures("soon", "connect")
+def test_waits_of_one_connection_share_client_and_looks(emulator: Emulator) -> None:
+    """Fifty triggers, one page a round, and one connection read."""
+    ids = range(1, 51)
+    for job_id in ids:
+        emulator.add_job(job_id, "Stopped")
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(events_of(trigger(di_job_id=job_id)) for job_id in ids))
+
+    ended = asyncio.run(main())
+
+    assert [event["outcome"] for (event,) in ended] == ["settled"] * 50
+    assert emulator.count("ListDIJobs") == 1
+    assert emulator.count("GetDIJob") == 0
+
+
+@pytest.mark.usefixtures("soon", "connect")
+def test_nothing_is_left_open_behind_the_last_wait(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the triggers are cancelled, as on a shutdown of the triggerer."""
+    closed: list[AsyncSession] = []
+    close = AsyncSession.close
+
+    async def closing(self: AsyncSession) -> None:
+        closed.append(self)
+        await close(self)
+
+    monkeypatch.setattr(AsyncSession, "close", closing)
+
+    async def main() -> Any:
+        tasks = [asyncio.create_task(events_of(trigger())) for _ in range(3)]
+        await asyncio.sleep(0.4)
+        shared = dict(watchers._doors[asyncio.get_running_loop()])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        return shared, watchers._doors[asyncio.get_running_loop()], others
+
+    shared, left, others = asyncio.run(main())
+
+    assert list(shared) == ["dataworks_default"]
+    assert closed == [shared["dataworks_default"].office.result().session]
+    assert left == {}
+    assert others == set()
+
+
+@pytest.mark.usefixtures("soon", "connect")
+def test_a_bad_connection_harms_no_other(emulator: Emulator) -> None:
+    """One connection is wrong, the other's waits go on."""
+    emulator.set_status(JOB, "Stopped")
+
+    async def main() -> Any:
+        return await asyncio.gather(events_of(trigger(dataworks_conn_id="no_such_connection")), events_of(trigger()))
+
+    (bad,), (good,) = asyncio.run(main())
+
+    assert (bad["outcome"], good["outcome"]) == ("failed", "settled")
+
+
+def test_there_is_no_on_kill_that_could_undo_a_stop() -> None:
+    """Marking a deferred task failed, or clearing it, touches nothing at DataWorks."""
+    assert "on_kill" not in vars(DIJobStatusTrigger)
+    assert "cleanup" not in vars(DIJobStatusTrigger)
