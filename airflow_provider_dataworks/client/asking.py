@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from tenacity import DoAttempt, DoSleep, RetryCallState, Retrying
@@ -65,12 +66,21 @@ class Service:
     patience: float = PATIENCE
 
 
-def repeated(attempt: Callable[[], Flow[T]], policy: Retrying) -> Flow[T]:
-    """Run the attempt as often as the policy says; its commands are obeyed by whoever drives the flow."""
-    policy.begin()
-    state = RetryCallState(policy, None, (), {})
+def repeated(attempt: Callable[[], Flow[T]], policy: Callable[[], Retrying]) -> Flow[T]:
+    """
+    Run the attempt as often as the policy says; its commands are obeyed by whoever drives the flow.
+
+    :param policy: makes the policy; asked only once an attempt failed, because most do not.
+    """
+    try:
+        return (yield from attempt())
+    except DataWorksError as error:
+        retrying = policy()
+        retrying.begin()
+        state = RetryCallState(retrying, None, (), {})
+        state.set_exception((type(error), error, error.__traceback__))
     while True:
-        command = policy.iter(state)
+        command = retrying.iter(state)
         if isinstance(command, DoAttempt):
             try:
                 state.set_result((yield from attempt()))
@@ -123,4 +133,5 @@ def ask(service: Service, call: Call[T]) -> Flow[T]:
             return not error.sent
         return isinstance(error, DataWorksError) and error.retryable
 
-    return (yield from repeated(lambda: _exchange(service, call), retrying(worth_repeating, service.patience)))
+    attempt, policy = partial(_exchange, service, call), partial(retrying, worth_repeating, service.patience)
+    return (yield from repeated(attempt, policy))

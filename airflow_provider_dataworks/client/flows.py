@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from airflow_provider_dataworks.client.asking import Flow, Service, Sleep, ask, repeated
 from airflow_provider_dataworks.client.calls import PAGE_SIZE, Call
@@ -175,7 +176,7 @@ class _StopSent:
 
     def settle(self) -> Flow[Stop]:
         """Send, and where the service refuses, let the job's status decide what the refusal means."""
-        policy = retrying(self._answer_was_lost, self._service.patience)
+        policy = partial(retrying, self._answer_was_lost, self._service.patience)
         for _ in range(ATTEMPTS):
             try:
                 return (yield from repeated(self._attempt, policy))

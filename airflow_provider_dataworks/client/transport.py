@@ -125,10 +125,14 @@ class _Wire:
         if not (call.in_query or self._signer.in_query):
             query, body = {}, urlencode(sorted(call.params.items())).encode("ascii")
             headers["content-type"] = FORM
+        if call.method == "POST":
+            headers["content-length"] = str(len(body))
         target, added = self._signer.sign(call.method, "/", query, headers, body)
         headers.update(added)
+        raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         extensions = {"timeout": self._timeout, "target": target.encode("ascii")}
-        return httpx.Request(call.method, self._url, headers=headers, content=body or None, extensions=extensions)
+        stream = httpx.ByteStream(body)  # as a stream, the library takes it as it is
+        return httpx.Request(call.method, self._url, headers=raw, stream=stream, extensions=extensions)
 
     def reply(self, response: httpx.Response, body: bytes) -> Reply:
         """Return an answer as flows want it, without our own secrets where it echoes them."""
@@ -190,7 +194,8 @@ class Session:
         try:
             response = self._transport.handle_request(self._wire.request(send))
             try:
-                body = b"".join([limit.passed(chunk) for chunk in response.iter_bytes()])
+                pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
+                body = b"".join([limit.passed(chunk) for chunk in pieces])  # type: ignore[union-attr]
             finally:
                 response.close()
         except _BROKEN as error:
@@ -225,7 +230,8 @@ class AsyncSession:
             limit = self._wire.limit()
             response = await transport.handle_async_request(self._wire.request(send))
             try:
-                body = b"".join([limit.passed(chunk) async for chunk in response.aiter_bytes()])
+                pieces = response.aiter_bytes() if "content-encoding" in response.headers else response.stream
+                body = b"".join([limit.passed(chunk) async for chunk in pieces])  # type: ignore[union-attr]
             finally:
                 await response.aclose()
         except _BROKEN as error:

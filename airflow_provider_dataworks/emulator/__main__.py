@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, frame: ended.set())
     try:
-        say(f"DataWorks emulator at {running.url} (state: {running.url}/_emulator/state); Ctrl-C ends it")
+        say(f"DataWorks emulator at {running.url} (a page in a browser; {running.url}/_emulator/state); Ctrl-C ends it")
         say(f"access key {running.access_key_id}, secret {_secret(running)}")
         say(connection_line(running))
         for job in running.jobs():

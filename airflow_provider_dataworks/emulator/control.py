@@ -1,4 +1,4 @@
-"""The control endpoint under ``/_emulator/``: what may be asked and set over it; it answers no API call."""
+"""The control endpoint under ``/_emulator/`` and who may use it and the status page; it answers no API call."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from . import page
+from .answers import Answer
+from .page import PREFIX
 from .requests import Request
 from .service import Service
 
-PREFIX: Final = "/_emulator/"
 ROUTES: Final = {
-    "GET /_emulator/state": "jobs, calls, quotas and faults as they are now",
+    "GET /_emulator/": "the status page for people; with Accept: application/json this list",
+    "GET /_emulator/state": "jobs, calls, quotas and faults as they are now (Accept: application/json: not indented)",
     "POST /_emulator/faults": "add fault rules: one, or a list of them",
     "POST /_emulator/jobs": 'set or replace jobs: one with its "id", or a list of them',
     "POST /_emulator/quotas": "change calls_per_second, calls_per_day or burst; null lifts a limit",
@@ -52,6 +55,20 @@ def control(service: Service, request: Request, *, allow_remote: bool = False) -
         return 200, handler(service, request.body)
     except ValueError as error:
         return 400, {"error": str(error)}
+
+
+def for_people(request: Request, *, allow_remote: bool = False) -> Answer | None:
+    """
+    Give the status page to a browser that asks for it, and nothing to any other caller.
+
+    :param allow_remote: whether other machines may look at it.
+    """
+    if not page.wanted(request):
+        return None
+    refused = _foreign(request, allow_remote=allow_remote)
+    if refused:
+        return Answer(403, page.headers("text/plain"), f"{refused}\n".encode())
+    return page.answer()
 
 
 def _foreign(request: Request, *, allow_remote: bool) -> str:
@@ -122,7 +139,6 @@ def _reset(service: Service, body: bytes) -> dict[str, Any]:
 
 
 _HANDLERS: Final[Mapping[str, Callable[[Service, bytes], dict[str, Any]]]] = {
-    # The status page for people will live here.
     f"GET {PREFIX}": _index,
     f"GET {PREFIX}state": _state,
     f"POST {PREFIX}faults": _faults,

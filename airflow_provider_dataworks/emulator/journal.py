@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from airflow_provider_dataworks.client import signing
@@ -19,6 +20,8 @@ OUTCOMES: Final = (SERVED, REFUSED, BROKEN)
 """Answered as asked; answered with an error; no answer at all, or one that is not the operation's."""
 
 KEPT_CALLS: Final = 10_000
+SHOWN_CALLS: Final = 50
+SHOWN_SECONDS: Final = 60
 
 KEPT_HEADERS: Final = frozenset(
     {
@@ -88,22 +91,35 @@ def kept_nonce(request: Request) -> str:
     return request.header("x-acs-signature-nonce")
 
 
+@dataclass
+class _Trouble:
+    """Calls of one operation that went wrong for one reason."""
+
+    number: int = 0
+    last: float = 0.0
+
+
 class Journal:
     """Keeps the last calls and counts all of them."""
 
     def __init__(self) -> None:
         self._calls: deque[CallRecord] = deque(maxlen=KEPT_CALLS)
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._troubles: defaultdict[tuple[str, str, str, str], _Trouble] = defaultdict(_Trouble)
 
     def add(self, record: CallRecord) -> None:
         """Remember one call."""
         self._calls.append(record)
         self._counts[record.operation, record.outcome] += 1
+        if record.outcome != SERVED:
+            trouble = self._troubles[record.operation, record.outcome, record.code, record.fault]
+            trouble.number, trouble.last = trouble.number + 1, record.time
 
     def clear(self) -> None:
         """Forget all calls."""
         self._calls.clear()
         self._counts.clear()
+        self._troubles.clear()
 
     @property
     def calls(self) -> list[CallRecord]:
@@ -124,10 +140,63 @@ class Journal:
             if operation in (None, name) and outcome in (None, result)
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """Give the counts as JSON values: by operation and outcome, and in all."""
+    def as_dict(self, now: float) -> dict[str, Any]:
+        """
+        Give counts and the last calls as JSON values.
+
+        :param now: seconds of the emulator's clock.
+        :return: ``calls`` by operation and outcome, ``totals``, ``troubles`` (why calls were not served, the latest
+            first), ``recent`` (the last calls, the latest first) and ``last_minute`` (calls by second and outcome).
+        """
         names = sorted({name for name, _ in self._counts})
+        total = self.count()
+        last = islice(reversed(self._calls), SHOWN_CALLS)
+        troubles = sorted(self._troubles.items(), key=lambda item: item[1].last, reverse=True)
         return {
             "calls": {name: {result: self.count(name, result) for result in OUTCOMES} for name in names},
-            "totals": {"all": self.count(), **{result: self.count(outcome=result) for result in OUTCOMES}},
+            "totals": {"all": total, **{result: self.count(outcome=result) for result in OUTCOMES}},
+            "troubles": [
+                {
+                    "operation": name,
+                    "outcome": result,
+                    "code": code,
+                    "fault": fault,
+                    "calls": it.number,
+                    "last": it.last,
+                }
+                for (name, result, code, fault), it in troubles
+            ],
+            "recent": [{"number": total - place, **_shown(record)} for place, record in enumerate(last)],
+            "last_minute": self._last_minute(now),
         }
+
+    def _last_minute(self, now: float) -> dict[str, list[int]]:
+        """Count calls by outcome and second, the second that is still running last."""
+        seconds = {result: [0] * SHOWN_SECONDS for result in OUTCOMES}
+        for record in reversed(self._calls):
+            age = int(now) - int(record.time)
+            if age >= SHOWN_SECONDS:
+                break
+            # A clock that was set back makes calls of the future.
+            seconds[record.outcome][-1 - max(0, age)] += 1
+        return seconds
+
+
+def _shown(record: CallRecord) -> dict[str, Any]:
+    """
+    Give what the last calls show of one.
+
+    Neither its parameters nor its nonce, and the job as text: JavaScript rounds 64-bit numbers.
+    """
+    return {
+        "time": record.time,
+        "operation": record.operation,
+        "version": record.version,
+        "job_id": None if record.job_id is None else str(record.job_id),
+        "outcome": record.outcome,
+        "code": record.code,
+        "http_status": record.http_status,
+        "fault": record.fault,
+        "status_before": record.status_before,
+        "status_after": record.status_after,
+    }

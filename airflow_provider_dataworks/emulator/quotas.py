@@ -86,6 +86,10 @@ class Meter:
         self.calls_today = 0
         self.set(self.quotas)
 
+    def used(self, now: float) -> int:
+        """Give the calls of the day it is now, which may be another than that of the last call."""
+        return self.calls_today if int(now // DAY_SECONDS) == self._day else 0
+
     def take(self, now: float) -> None:
         """
         Count one call.

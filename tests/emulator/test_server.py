@@ -239,7 +239,8 @@ def test_the_control_endpoint_shows_and_sets_everything(raw, clock):
     def post(route: str, value: object) -> httpx.Response:
         return raw.http.post(base + route, content=json.dumps(value), headers=curl)
 
-    assert "GET /_emulator/state" in raw.http.get(base).json()["routes"]
+    routes = raw.http.get(base, headers={"accept": "application/json"}).json()["routes"]
+    assert "GET /_emulator/state" in routes
     assert post("jobs", {"id": "11669", "status": "Stopped", "stop_ends_in": "never"}).json()["jobs"].keys() == {
         "11669"
     }
