@@ -11,6 +11,7 @@ Everything that can go wrong, as plain picklable exceptions; nothing here decide
     ├── DataWorksNotFound         no such DI job or workspace here
     ├── DataWorksInvalidRequest   bad input, refused by us before anything is sent or by the service (also a ValueError)
     ├── DataWorksQuotaExceeded    the daily or edition quota is used up: waiting minutes does not help
+    ├── OutsideMaintenanceWindow  no window is open, or too little of it is left: nothing was touched
     ├── DIJobFailed               the DI job itself ended in an error
     └── DIJobWaitTimeout          the time to wait ran out; .last_status says what was seen last
 
@@ -129,6 +130,10 @@ class DataWorksInvalidRequest(DataWorksError, ValueError):
 
 class DataWorksQuotaExceeded(DataWorksError):
     """The daily or edition quota of API calls is used up: permanent for today."""
+
+
+class OutsideMaintenanceWindow(DataWorksError):
+    """No maintenance window is open, or too little of it is left; nothing was touched."""
 
 
 class DIJobFailed(DataWorksError):

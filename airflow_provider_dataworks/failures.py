@@ -38,6 +38,10 @@ class DataWorksQuotaExceeded(exceptions.DataWorksQuotaExceeded, AirflowFailExcep
     """The quota of API calls is used up."""
 
 
+class OutsideMaintenanceWindow(exceptions.OutsideMaintenanceWindow, AirflowFailException):
+    """No maintenance window is open."""
+
+
 class DIJobFailed(exceptions.DIJobFailed, AirflowFailException):
     """The DI job ended in an error."""
 
@@ -55,6 +59,7 @@ _FAILURES: dict[type[exceptions.DataWorksError], type[exceptions.DataWorksError]
         DataWorksNotFound,
         DataWorksInvalidRequest,
         DataWorksQuotaExceeded,
+        OutsideMaintenanceWindow,
         DIJobFailed,
         DIJobWaitTimeout,
     )

@@ -1,50 +1,56 @@
-"""What a task remembers of its stop from one try to the next; it decides nothing: the job's status is read first.
+"""What a task remembers of its request from one try to the next, and tells other tasks of its run; it decides nothing.
 
 Airflow 3.3 keeps a store per task instance that survives retries and clearing (AIP-103, ``task_state_store`` in the
-context). Below that nothing does: XComs are cleared before every try. There a try that was killed after StopDIJob was
-sent leaves no trace, and the next one reports ``stopped_by_this_run: False``.
+context). Below that nothing does: XComs are cleared before every try. There a retry that finds the job where its
+request would have brought it takes the request for its own: better one restart too many than a job that stays down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.client.replies import DIJob
 
-_STOP = "dataworks_stop"
-_DEADLINE = "dataworks_deadline"
 
-
-class StopMemory:
+class RequestMemory:
     """
-    The note a task keeps about its StopDIJob.
+    The note a task keeps about its StopDIJob or StartDIJob.
+
+    It is kept in the task's own store, for its next try, and as an XCom, for the other tasks of the run: a stop that
+    fails after its request was sent returns nothing, but what it noted can be read.
 
     :param context: the task's context.
+    :param kind: ``stop`` or ``start``.
     :param di_job_id: a note about another DI job (a template may have changed) does not count.
     """
 
-    def __init__(self, context: Mapping[str, Any], di_job_id: int) -> None:
+    def __init__(self, context: Mapping[str, Any], kind: str, di_job_id: int) -> None:
         self._store = context.get("task_state_store")
+        self._task_instance = context.get("ti")
+        self._key, self._deadline_key = f"dataworks_{kind}", f"dataworks_{kind}_deadline"
         self._di_job_id = di_job_id
-        task_instance = context.get("ti")
-        self._tries_granted = getattr(task_instance, "max_tries", None)
-        found = self._get(_STOP)
+        self._tries_granted = getattr(self._task_instance, "max_tries", None)
+        # Without a store nobody can tell what earlier tries did.
+        self.blind = self._store is None and int(getattr(self._task_instance, "try_number", None) or 1) > 1
+        found = self._get(self._key)
         self._earlier = found if found and found.get("di_job_id") == di_job_id else None
+        if self._earlier is not None:
+            self._tell(self._earlier)
 
     @property
     def status_before(self) -> str | None:
-        """Status before an earlier try of this task sent StopDIJob, or ``None`` where none did."""
+        """Status before an earlier try of this task sent its request, or ``None`` where none did."""
         return str(self._earlier["status_before"]) if self._earlier else None
 
     @property
     def request_id(self) -> str | None:
-        """Request id of that StopDIJob, where its answer came."""
+        """Request id of that request, where its answer came."""
         return self._earlier.get("request_id") if self._earlier else None
 
     def remember(self, job: DIJob) -> None:
-        """Note, before StopDIJob is sent, that this run is about to send it; if this fails, nothing is sent."""
+        """Note, before the request is sent, that this run is about to send it; if this fails, nothing is sent."""
         self._note(status_before=str(job.status), request_id=None)
 
     def confirm(self, status_before: str, request_id: str | None) -> None:
@@ -53,12 +59,12 @@ class StopMemory:
 
     def forget(self) -> None:
         """Take the note back: what was to be sent certainly did not arrive. An earlier try's note stays."""
-        if self._store is None:
-            return
         if self._earlier is None:
-            self._store.delete(_STOP)
+            if self._store is not None:
+                self._store.delete(self._key)
+            self._tell({"di_job_id": self._di_job_id, "withdrawn": True})
         else:
-            self._store.set(_STOP, self._earlier)
+            self._keep(self._earlier)
 
     def deadline(self, otherwise: float) -> float:
         """
@@ -66,20 +72,41 @@ class StopMemory:
 
         :param otherwise: epoch seconds to use where nothing is fixed yet.
         """
-        found = self._get(_DEADLINE)
+        found = self._get(self._deadline_key)
         # Clearing a task grants new tries, and whoever clears it wants a whole new wait.
         if found and found.get("tries_granted") == self._tries_granted and found.get("di_job_id") == self._di_job_id:
             return float(found["at"])
         if self._store is not None:
             note = {"at": otherwise, "tries_granted": self._tries_granted, "di_job_id": self._di_job_id}
-            self._store.set(_DEADLINE, note)
+            self._store.set(self._deadline_key, note)
         return otherwise
 
     def _note(self, *, status_before: str, request_id: str | None) -> None:
+        self._keep({"di_job_id": self._di_job_id, "status_before": status_before, "request_id": request_id})
+
+    def _keep(self, note: dict[str, Any]) -> None:
         if self._store is not None:
-            note = {"di_job_id": self._di_job_id, "status_before": status_before, "request_id": request_id}
-            self._store.set(_STOP, note)
+            self._store.set(self._key, note)
+        self._tell(note)
+
+    def _tell(self, note: dict[str, Any]) -> None:
+        if self._task_instance is not None:
+            self._task_instance.xcom_push(key=self._key, value=note)
 
     def _get(self, key: str) -> dict[str, Any] | None:
         found = self._store.get(key) if self._store is not None else None
         return found if isinstance(found, dict) else None
+
+
+def stopped_by(context: Mapping[str, Any], task_ids: Iterable[str], di_job_id: int) -> bool:
+    """
+    Say whether one of these tasks of the same run asked, or may have asked, this DI job to stop.
+
+    Read from what the tasks noted before they sent anything, so it also holds where such a task was retried, killed,
+    mapped, or failed after its stop was sent.
+    """
+    notes = context["ti"].xcom_pull(task_ids=list(task_ids), key="dataworks_stop")
+    return any(
+        isinstance(note, Mapping) and note.get("di_job_id") == di_job_id and not note.get("withdrawn")
+        for note in notes or ()
+    )

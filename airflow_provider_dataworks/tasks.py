@@ -10,23 +10,34 @@ from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
 from airflow_provider_dataworks.retries import MappedRetries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
-    from airflow_provider_dataworks.client.replies import DIJob
+    from airflow_provider_dataworks.client import changes
+    from airflow_provider_dataworks.client.replies import DIJob, Verdict
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+    from airflow_provider_dataworks.memory import RequestMemory
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator as _Task
+else:
+    _Task = object
 
 _BACKSTOP = 120  # seconds after the trigger's own deadline at which Airflow ends a wait whose trigger does not
 
 
-class DIJobTask(MappedRetries):
+class DIJobTask(MappedRetries, _Task):
     """A task about one DI job, to be mixed into an operator or sensor that sets the attributes named here."""
 
     operator_extra_links: Collection[BaseOperatorLink] = (DataWorksConsoleLink(),)
 
+    # Set by the operator or sensor.
     dataworks_conn_id: str
-    execution_timeout: timedelta | None
+    poll_interval: float
+    timeout: float
+    wait_for_completion: bool
+    deferrable: bool
 
     @cached_property
     def hook(self) -> DataWorksHook:
@@ -41,12 +52,71 @@ class DIJobTask(MappedRetries):
         try:
             DataWorksConsoleLink.persist(context, url)
         except Exception as error:  # a link is no reason to end a stop that is under way
-            self.log.warning("The link %s could not be stored: %s", url, error)  # type: ignore[attr-defined]
+            self.log.warning("The link %s could not be stored: %s", url, error)
+
+    def plan(self, di_job_id: int, memory: RequestMemory) -> changes.Plan:
+        """Return which job to change and how long it may take, from this task's attributes and memory."""
+        from airflow_provider_dataworks.client import calls, changes
+
+        return changes.Plan(
+            di_job_id,
+            poll_interval=calls.seconds(self.poll_interval, "poll_interval"),
+            deadline=memory.deadline(self.hook.now() + calls.seconds(self.timeout, "timeout")),
+            asked_before=memory.status_before is not None,
+            remember=memory.remember,
+            forget=memory.forget,
+        )
+
+    def reported(
+        self, context: Context, call: str, outcome: changes.Change, memory: RequestMemory, effect: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """
+        Note what was done, and return what the result and a deferred wait need to know of it.
+
+        :param effect: statuses that such a request brings a job to.
+        """
+        job, before = outcome.job, str(outcome.before)
+        if outcome.sent:
+            self.log.info("%s was sent to DI job %s (request id %s).", call, job.id, outcome.request_id)
+        else:
+            self.log.info("DI job %s is %s: %s is not sent.", job.id, job.status, call)
+        assumed = memory.blind and not outcome.sent and before in effect
+        if assumed:
+            self.log.warning("An earlier try of this task may have sent it: %s is taken for this run's.", before)
+        if outcome.sent or assumed:
+            memory.confirm(before, outcome.request_id)
+        self.push_link(context, job)
+        return {
+            "by_us": outcome.sent or assumed or memory.status_before is not None,
+            "status_before": memory.status_before or before,
+            "request_id": outcome.request_id or memory.request_id,
+        }
+
+    def settled(
+        self, plan: changes.Plan, outcome: changes.Change, job: DIJob, verdict: Verdict, report: dict[str, Any]
+    ) -> DIJob:
+        """
+        Wait until the job is where it is wanted, here or in the triggerer, or look once if it is not waited for.
+
+        :param job: as it was known when the wait begins.
+        :raises DIJobFailed: it came to an end that is not wanted.
+        """
+        from airflow_provider_dataworks.client import flows
+
+        if not self.wait_for_completion:
+            job = self.hook.get_di_job(job.id) if outcome.sent else job
+            verdict(job)
+            return job
+        deadline, poll_interval = plan.deadline, plan.poll_interval
+        if self.deferrable and (outcome.sent or not verdict(job)):
+            self.defer_until(job, verdict, deadline=deadline, poll_interval=poll_interval, report=report)
+        flow = flows.wait(self.hook.service, job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
+        return self.hook.run(flow)
 
     def defer_until(
         self,
         job: DIJob,
-        accept: Iterable[str],
+        verdict: Verdict,
         *,
         deadline: float,
         poll_interval: float,
@@ -56,6 +126,7 @@ class DIJobTask(MappedRetries):
         Hand the wait to the triggerer; the task goes on in ``execute_complete``.
 
         :param job: as seen last.
+        :param verdict: when the wait is over.
         :param deadline: epoch seconds; ``execution_timeout`` ends the wait as well, which Airflow does not see to.
         """
         from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
@@ -67,13 +138,14 @@ class DIJobTask(MappedRetries):
             di_job_id=job.id,
             project_id=job.project_id,
             dataworks_conn_id=self.dataworks_conn_id,
-            accept=[str(status) for status in accept],
+            accept=[str(status) for status in verdict.accept],
+            fail_on=[str(status) for status in verdict.fail_on],
             deadline=deadline,
             poll_interval=poll_interval,
             report=report,
         )
         backstop = timedelta(seconds=max(0.0, deadline - now) + _BACKSTOP)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)  # type: ignore[attr-defined]
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
         raise AssertionError("defer() returned")
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
@@ -107,6 +179,6 @@ class DIJobTask(MappedRetries):
         }
         if job.status == "Failed":
             text = job.error_message or "DataWorks gave no text"
-            self.log.warning("DI job %s is Failed, so nothing of it runs: %s", job.id, text)  # type: ignore[attr-defined]
-        self.log.info("DI job %s: %s", job.id, found)  # type: ignore[attr-defined]
+            self.log.warning("DI job %s is Failed, so nothing of it runs: %s", job.id, text)
+        self.log.info("DI job %s: %s", job.id, found)
         return found

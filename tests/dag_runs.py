@@ -23,10 +23,11 @@ def _database() -> None:
         DagBundlesManager().sync_bundles_to_db()
 
 
-def run_dag(dag: DAG) -> tuple[str, Mapping[tuple[str, int], Any]]:
+def run_dag(dag: DAG, conf: dict[str, Any] | None = None) -> tuple[str, Mapping[tuple[str, int], Any]]:
     """
     Run a DAG to its end in this process, waiting for retries in real time.
 
+    :param conf: what a person who triggers it would give.
     :return: state of the run, and its task instances by task id and map index.
     """
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
@@ -35,5 +36,5 @@ def run_dag(dag: DAG) -> tuple[str, Mapping[tuple[str, int], Any]]:
     bag = DagBag(dag_folder=os.devnull)
     bag.bag_dag(dag)
     sync_bag_to_db(bag, "dags-folder", None)
-    run = dag.test()
+    run = dag.test(run_conf=conf)
     return str(run.state), {(ti.task_id, ti.map_index): ti for ti in run.get_task_instances()}

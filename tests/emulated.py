@@ -62,8 +62,9 @@ class Store:
 class TaskInstance:
     """A task instance, as far as the package uses it; pushed values must survive JSON."""
 
-    def __init__(self, max_tries: int = 3) -> None:
+    def __init__(self, max_tries: int = 3, try_number: int = 1) -> None:
         self.max_tries = max_tries
+        self.try_number = try_number
         self.pushed: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:

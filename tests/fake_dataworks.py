@@ -107,7 +107,9 @@ class FakeDataWorks:
         self.jobs: dict[int, Job] = {}
         self.add(JOB, "Running")
         self.heard: list[Heard] = []
-        self.effective_stops = 0
+        self.effective_stops = self.effective_starts = 0
+        self.after_start = ["Initialized", "Running"]
+        self.may_be_started = {"Stopped", "Finished", "Failed", "Initialized", "Running", "Stopping"}
         self.after_stop = ["Stopping", "Stopped"]
         self.may_be_stopped = {"Running", "Initialized"}
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
@@ -174,6 +176,11 @@ class FakeDataWorks:
         return self._done("StopDIJob")
 
     def _StartDIJob(self, heard: Heard) -> httpx.Response:  # noqa: N802 - the vendor's name
+        job = self._job(heard)
+        if job is None or job.status not in self.may_be_started:
+            return refuse("InvalidParameter.JobStatus", 400, "The job cannot be started now.")(heard.request, None)
+        self.effective_starts += 1
+        job.statuses = list(self.after_start)
         return self._done("StartDIJob")
 
     def _done(self, action: str) -> httpx.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -73,3 +74,45 @@ def test_the_example_of_many_stops_them_all(
     assert tasks["report", -1].xcom_pull(task_ids="report") == (
         "3 DI jobs do not run: 3 stopped by this run, 0 before it."
     )
+
+
+def test_the_maintenance_example_can_be_run_in_an_emergency(
+    emulator: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside its window it touches nothing; told to ignore it, it stops, maintains and restarts."""
+    emulator.add_job(JOB, "Running", stop_seconds=0, start_seconds=0)
+    monkeypatch.setenv("DATAWORKS_DI_JOB_ID", str(JOB))
+    module = load(EXAMPLES[0].with_name("example_dataworks_maintenance.py"))
+    for task_id, interval in (("stop", "poll_interval"), ("check", "poke_interval"), ("restart", "poll_interval")):
+        setattr(module.dag.get_task(f"maintenance.{task_id}"), interval, 0.1)
+    if not module.WINDOW.contains(datetime.now(UTC)):
+        assert run_dag(module.dag)[0] == "failed"
+        assert emulator.count("StopDIJob") == 0
+
+    state, _ = run_dag(module.dag, {"ignore_window": True})
+
+    assert state == "success"
+    job = emulator.job(JOB)
+    assert (job.status, job.effective_stops, job.effective_starts) == ("Running", 1, 1)
+
+
+@pytest.mark.parametrize(("restart", "state", "status"), [(False, "failed", "Stopped"), (True, "success", "Running")])
+def test_the_guardian_finds_a_job_that_stayed_down(
+    emulator: Emulator,
+    connect: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    restart: bool,
+    state: str,
+    status: str,
+) -> None:
+    """It fails to be noticed, and starts the job when told."""
+    emulator.add_job(JOB, "Stopped", start_seconds=0)
+    emulator.add_job(5, "Running")
+    monkeypatch.setenv("DATAWORKS_DI_JOB_IDS", f"{JOB},5")
+    dag = load(EXAMPLES[0].with_name("example_dataworks_guardian.py")).dag
+    dag.get_task("restart").partial_kwargs.update(poll_interval=0.1)
+
+    found, _ = run_dag(dag, {"restart": restart})
+
+    assert (found, emulator.job(JOB).status) == (state, status)
+    assert emulator.job(5).start_calls == 0

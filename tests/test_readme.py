@@ -18,7 +18,7 @@ from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.emulator.rules import parse_rule
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
 from airflow_provider_dataworks.hooks.connection import read_account
-from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +45,7 @@ def test_python_blocks_run(code: str) -> None:
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
 
 
-@pytest.mark.parametrize("operator", [StopDIJobOperator, DIJobStoppedSensor])
+@pytest.mark.parametrize("operator", [StopDIJobOperator, StartDIJobOperator, DIJobStoppedSensor])
 def test_every_parameter_is_explained(operator: Any) -> None:
     """In README's table and in the class's docstring."""
     section = README.split(f"## {operator.__name__}")[1].split("\n## ")[0]

@@ -85,6 +85,24 @@ def seconds(value: object, name: str) -> float:
     return float(value)
 
 
+def start_time(value: object, *, now: float) -> int | None:
+    """
+    Return a start time, the moment from which a source's log is read again.
+
+    :param value: epoch seconds, as a number or its digits; ``None`` and empty text keep the recorded offset.
+    :param now: epoch seconds.
+    :raises DataWorksInvalidRequest: if it is in the future, in milliseconds, or no time at all.
+    """
+    if value is None or value == "":
+        return None
+    found = int64(value, "start_time")
+    if found >= _MILLISECONDS:
+        raise refusal("start_time", f"{found} looks like milliseconds", "Give epoch seconds, like 1671516776.")
+    if found > now:
+        raise refusal("start_time", f"{found} is in the future", "Give a moment that the source's log still holds.")
+    return found
+
+
 def _start_settings(start_time: int | None, force_to_rerun: bool | None) -> dict[str, object]:
     settings: dict[str, object] = {"ForceToRerun": force_to_rerun}
     if start_time is not None:

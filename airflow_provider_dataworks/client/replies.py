@@ -86,34 +86,36 @@ class DIJob:
 @dataclass(frozen=True)
 class Verdict:
     """
-    Whether a DI job has come to an end that is wanted; the one place that decides it.
+    Whether a DI job has come to where it is wanted; the one place that decides it.
 
     :param accept: statuses that are wanted.
+    :param fail_on: statuses that waiting does not change; the others are waited on.
     """
 
     accept: tuple[str, ...] = (JobStatus.STOPPED, JobStatus.FINISHED)
+    fail_on: tuple[str, ...] = (JobStatus.FAILED, JobStatus.STOPPED, JobStatus.FINISHED)
 
     def __call__(self, job: DIJob) -> bool:
         """
         Say whether the job's status is wanted; one that still changes is not.
 
-        :raises DIJobFailed: for an end that is not wanted, because waiting does not change it.
+        :raises DIJobFailed: for an end that is not wanted.
         """
         if job.status in self.accept:
             return True
+        if job.status not in self.fail_on:
+            return False
         if job.status is JobStatus.FAILED:
             raise DIJobFailed(
                 f"DI job {job.id} ended Failed: {job.error_message or 'DataWorks gave no text'}.",
                 di_job_id=job.id,
                 remedy="Nothing of it runs, but it may not be in a clean state: see its log in the DataWorks console.",
             )
-        if job.status in (JobStatus.STOPPED, JobStatus.FINISHED):
-            raise DIJobFailed(
-                f"DI job {job.id} is {job.status}, which is not accepted and does not change by waiting.",
-                di_job_id=job.id,
-                remedy=f"Add {job.status} to accept if that is as good.",
-            )
-        return False
+        raise DIJobFailed(
+            f"DI job {job.id} is {job.status}, which is not accepted and does not change by waiting.",
+            di_job_id=job.id,
+            remedy=f"Add {job.status} to accept if that is as good.",
+        )
 
 
 @dataclass(frozen=True)

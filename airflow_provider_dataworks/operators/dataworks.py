@@ -1,9 +1,10 @@
-"""Operators that stop DataWorks DI jobs; state first, so that no retry can stop a job twice or forget that it did."""
+"""Operators that stop and start DataWorks DI jobs; state first: no retry does it twice or forgets that it did."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
@@ -14,9 +15,10 @@ from airflow_provider_dataworks.tasks import DIJobTask
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_dataworks.client import flows
+    from airflow_provider_dataworks.client import changes
     from airflow_provider_dataworks.client.replies import DIJob
-    from airflow_provider_dataworks.memory import StopMemory
+    from airflow_provider_dataworks.memory import RequestMemory
+    from airflow_provider_dataworks.windows import MaintenanceWindow
 
 
 class StopDIJobOperator(DIJobTask, BaseOperator):
@@ -43,6 +45,11 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         Then the task fails with ``DIJobWaitTimeout``, without retry; ``execution_timeout`` ends a deferred wait too.
     :param deferrable: wait in the triggerer, without a worker slot; Airflow's ``default_deferrable`` unless given. All
         such waits of a workspace share their looks, and the looks grow rarer as a wait grows old.
+    :param window: a ``MaintenanceWindow``, its JSON object or its JSON text: outside it nothing is touched, whatever
+        made the task run then (a late scheduler, catch-up, a retry, a person); waits end with it. (templated)
+    :param min_remaining: seconds of the window that must be left for a stop to begin: what stop and restart may take.
+    :param outside_window: ``fail`` (with ``OutsideMaintenanceWindow``, without retry) or ``skip``.
+    :param ignore_window: for an emergency: stop although no window is open; logged. (templated)
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
     :param retries: as in Airflow; 3 where neither the author nor the deployment set any.
     :param retry_delay: as in Airflow; one minute.
@@ -51,7 +58,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         ``stopped_at`` (ISO 8601 UTC, when this task saw it stopped; ``None`` if it did not wait that long).
     """
 
-    template_fields: Sequence[str] = ("di_job_id", "instance_id", "dataworks_conn_id")
+    template_fields: Sequence[str] = ("di_job_id", "instance_id", "window", "ignore_window", "dataworks_conn_id")
     ui_color = "#ffe5cc"
 
     def __init__(
@@ -63,6 +70,10 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         poll_interval: float = 30,
         timeout: float = 3600,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        window: MaintenanceWindow | dict[str, Any] | str | None = None,
+        min_remaining: float = 600,
+        outside_window: str = "fail",
+        ignore_window: bool | str = False,
         dataworks_conn_id: str = "dataworks_default",
         # Named here although they are Airflow's: only so do default_args and mapping see that they have other defaults.
         retries: int | None = RETRIES,
@@ -80,47 +91,43 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.deferrable = deferrable
+        self.window = window
+        self.min_remaining = min_remaining
+        self.outside_window = outside_window
+        self.ignore_window = ignore_window
         self.dataworks_conn_id = dataworks_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Stop the job; see the class."""
-        from airflow_provider_dataworks.client import calls, flows
+        from airflow_provider_dataworks.client import calls, changes
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.memory import StopMemory
+        from airflow_provider_dataworks.memory import RequestMemory
 
         with crossing():
             di_job_id = calls.int64(self.di_job_id, "di_job_id")
-            memory = StopMemory(context, di_job_id)
-            request = self._request(di_job_id, memory)
-            outcome = self.hook.run(flows.stop(self.hook.service, request))
-            if outcome.sent:
-                memory.confirm(str(outcome.before), outcome.request_id)
-                self.log.info("StopDIJob was sent to DI job %s (request id %s).", di_job_id, outcome.request_id)
-            else:
-                self.log.info("DI job %s is %s: StopDIJob is not sent.", di_job_id, outcome.job.status)
-            self.push_link(context, outcome.job)
-            report = {
-                "by_us": outcome.sent or memory.status_before is not None,
-                "status_before": memory.status_before or str(outcome.before),
-                "request_id": outcome.request_id or memory.request_id,
-            }
-            return self.result(self._settled(request, outcome, report), report)
+            instance_id = None if self.instance_id is None else calls.int64(self.instance_id, "instance_id")
+            memory = RequestMemory(context, "stop", di_job_id)
+            plan = self.plan(di_job_id, memory)
+            plan = replace(plan, deadline=min(plan.deadline, self._window_end(memory)))
+            outcome = self.hook.run(changes.stop(self.hook.service, plan, instance_id))
+            report = self.reported(context, "StopDIJob", outcome, memory, ("Stopping", "Stopped"))
+            return self.result(self._settled(plan, outcome, report), report)
 
-    def _request(self, di_job_id: int, memory: StopMemory) -> flows.StopRequest:
-        from airflow_provider_dataworks.client import calls, flows
+    def _window_end(self, memory: RequestMemory) -> float:
+        """Return the epoch second at which the window closes, or refuse to go on."""
+        if self.window is None:
+            return float("inf")
+        from airflow_provider_dataworks.client import calls
+        from airflow_provider_dataworks.guard import window_end
 
-        return flows.StopRequest(
-            di_job_id,
-            instance_id=None if self.instance_id is None else calls.int64(self.instance_id, "instance_id"),
-            poll_interval=calls.seconds(self.poll_interval, "poll_interval"),
-            deadline=memory.deadline(self.hook.now() + calls.seconds(self.timeout, "timeout")),
-            remember=memory.remember,
-            forget=memory.forget,
+        # A stop that is under way already may be seen to its end as long as the window is open at all.
+        needed = 0.0 if memory.status_before else calls.seconds(self.min_remaining, "min_remaining")
+        return window_end(
+            self.window, now=self.hook.now(), needed=needed, outside=self.outside_window, ignore=self.ignore_window
         )
 
-    def _settled(self, request: flows.StopRequest, outcome: flows.Stop, report: dict[str, Any]) -> DIJob:
+    def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
         """Wait for the stop, here or in the triggerer, or look once where the author does not want to wait."""
-        from airflow_provider_dataworks.client import flows
         from airflow_provider_dataworks.client.replies import JobStatus, Verdict
 
         job = outcome.job
@@ -128,15 +135,120 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
             self.log.warning("DI job %s never ran (Initialized), and DataWorks refuses to stop it.", job.id)
             return job
         # A job that failed by itself does not run either; one that failed after our stop may not be clean.
-        accept = (JobStatus.STOPPED, JobStatus.FINISHED, *(() if report["by_us"] else (JobStatus.FAILED,)))
-        verdict, poll_interval = Verdict(accept), request.poll_interval
-        if not self.wait_for_completion:
-            job = self.hook.get_di_job(job.id) if outcome.sent else job
-            verdict(job)
-            return job
-        if self.deferrable and (outcome.sent or not verdict(job)):
-            self.defer_until(job, accept, deadline=request.deadline, poll_interval=poll_interval, report=report)
-        service, deadline = self.hook.service, request.deadline
-        return self.hook.run(
-            flows.wait(service, job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
+        failed = () if report["by_us"] else (JobStatus.FAILED,)
+        verdict = Verdict((JobStatus.STOPPED, JobStatus.FINISHED, *failed))
+        return self.settled(plan, outcome, job, verdict, report)
+
+
+class StartDIJobOperator(DIJobTask, BaseOperator):
+    """
+    Start a DataWorks DI job and be sure that it runs.
+
+    The job's status is read first: Running is success and nothing is sent; Stopping is waited out; otherwise StartDIJob
+    is sent once. Without ``start_time`` and ``force_to_rerun`` the job resumes from the offset that DataWorks recorded,
+    so no data is lost. A job that ends Failed after the start fails the task with its own text.
+
+    Vendor's page:
+    https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-startdijob
+
+    :param di_job_id: id of the DI job, as a number or its digits. (templated)
+    :param start_time: epoch seconds from which the source's log is read again; not milliseconds, not in the future.
+        It resets the offset. (templated)
+    :param force_to_rerun: run every step again, the full load too.
+    :param only_if_stopped_by: task id, or several, of stop tasks in the same run: a job that none of them asked to stop
+        is left alone. It holds where such a task was retried, killed, mapped, or failed after its stop was sent.
+    :param wait_for_completion: wait until the job runs; otherwise return once the service took the request.
+    :param poll_interval: seconds between looks at the job while waiting.
+    :param timeout: seconds to wait at most; then the task fails with ``DIJobWaitTimeout``, without retry.
+    :param deferrable: wait in the triggerer, without a worker slot; Airflow's ``default_deferrable`` unless given.
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
+    :param retries: as in Airflow; 3 where neither the author nor the deployment set any.
+    :param retry_delay: as in Airflow; one minute.
+    :param retry_exponential_backoff: as in Airflow; on.
+    :return: dict of ``di_job_id``, ``status``, ``status_before``, ``started_by_this_run`` (bool), ``request_id`` and
+        ``started_at`` (ISO 8601 UTC, when this task saw it running; ``None`` if it did not).
+    """
+
+    template_fields: Sequence[str] = ("di_job_id", "start_time", "dataworks_conn_id")
+    ui_color = "#d9f2d9"
+
+    def __init__(
+        self,
+        *,
+        di_job_id: int | str,
+        start_time: int | str | None = None,
+        force_to_rerun: bool | None = None,
+        only_if_stopped_by: str | Sequence[str] | None = None,
+        wait_for_completion: bool = True,
+        poll_interval: float = 30,
+        timeout: float = 3600,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        dataworks_conn_id: str = "dataworks_default",
+        # Named here although they are Airflow's: only so do default_args and mapping see that they have other defaults.
+        retries: int | None = RETRIES,
+        retry_delay: timedelta | float = RETRY_DELAY,
+        retry_exponential_backoff: bool | float = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            retries=retries, retry_delay=retry_delay, retry_exponential_backoff=retry_exponential_backoff, **kwargs
         )
+        install_retry_policy(self)
+        self.di_job_id = di_job_id
+        self.start_time = start_time
+        self.force_to_rerun = force_to_rerun
+        self.only_if_stopped_by = only_if_stopped_by
+        self.wait_for_completion = wait_for_completion
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.deferrable = deferrable
+        self.dataworks_conn_id = dataworks_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Start the job; see the class."""
+        from airflow_provider_dataworks.client import calls, changes
+        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.memory import RequestMemory, stopped_by
+
+        with crossing():
+            di_job_id = calls.int64(self.di_job_id, "di_job_id")
+            start_time = calls.start_time(self.start_time, now=self.hook.now())
+            tasks = self.only_if_stopped_by
+            asked = [tasks] if isinstance(tasks, str) else list(tasks or ())
+            if asked and not stopped_by(context, asked, di_job_id):
+                self.log.info("DI job %s was not stopped by %s: it is left alone.", di_job_id, ", ".join(asked))
+                return self.result(self.hook.get_di_job(di_job_id), {})
+            if start_time is not None or self.force_to_rerun:
+                self.log.warning(
+                    "The recorded offset is not kept: start_time %s, force_to_rerun %s.",
+                    start_time,
+                    self.force_to_rerun,
+                )
+            memory = RequestMemory(context, "start", di_job_id)
+            plan = self.plan(di_job_id, memory)
+            flow = changes.start(self.hook.service, plan, start_time=start_time, force_to_rerun=self.force_to_rerun)
+            outcome = self.hook.run(flow)
+            report = self.reported(context, "StartDIJob", outcome, memory, ("Initialized", "Running"))
+            return self.result(self._settled(plan, outcome, report), report)
+
+    def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
+        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+
+        # What was seen before the start no longer counts: a job that had failed is starting now.
+        job = replace(outcome.job, status=JobStatus.INITIALIZED) if outcome.sent else outcome.job
+        verdict = Verdict((JobStatus.RUNNING, JobStatus.FINISHED), fail_on=(JobStatus.FAILED,))
+        return self.settled(plan, outcome, job, verdict, report)
+
+    def result(self, job: DIJob, report: dict[str, Any]) -> dict[str, Any]:
+        """Return what the task pushes as its XCom."""
+        runs = str(job.status) == "Running"
+        found = {
+            "di_job_id": job.id,
+            "status": str(job.status),
+            "status_before": report.get("status_before"),
+            "started_by_this_run": bool(report.get("by_us")),
+            "request_id": report.get("request_id"),
+            "started_at": datetime.fromtimestamp(self.hook.now(), UTC).isoformat() if runs else None,
+        }
+        self.log.info("DI job %s: %s", job.id, found)
+        return found

@@ -83,6 +83,8 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; then go on looking, here or in the triggerer."""
+        from airflow_provider_dataworks.client.replies import Verdict
+
         if not self.deferrable:
             return super().execute(context)
         looked = self.poke(context)
@@ -90,7 +92,7 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
             return looked.xcom_value
         self.defer_until(
             self._seen[-1],
-            self.accept,
+            Verdict(self.accept),
             deadline=self.hook.now() + self.timeout,
             poll_interval=self.poke_interval,
             report={"status_before": str(self._seen[0].status)},

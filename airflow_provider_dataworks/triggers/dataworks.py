@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 class DIJobStatusTrigger(BaseTrigger):
     """
-    Wait until nothing of a DataWorks DI job runs any more, together with all other waits of its workspace.
+    Wait until a DataWorks DI job has come to a status, together with all other waits of its workspace.
 
     What it is made of is stored in Airflow's database and may be read by another version of this package: JSON values
     only, every one by name, and names once released stay accepted. Throttling and trouble with the service are waited
@@ -23,7 +23,8 @@ class DIJobStatusTrigger(BaseTrigger):
     :param di_job_id: id of the DI job.
     :param project_id: its workspace, which lets waits share their looks; ``None`` if it is not known.
     :param dataworks_conn_id: Airflow connection of type ``dataworks``.
-    :param accept: statuses that end the wait in success; any other end of the job is ``DIJobFailed``.
+    :param accept: statuses that end the wait in success.
+    :param fail_on: statuses that end it in ``DIJobFailed``.
     :param deadline: epoch seconds at which the wait ends in ``DIJobWaitTimeout``; survives a restart of the triggerer.
     :param poll_interval: seconds between looks, to begin with.
     :param report: passed on in the event, for the task's result.
@@ -36,6 +37,7 @@ class DIJobStatusTrigger(BaseTrigger):
         "project_id",
         "dataworks_conn_id",
         "accept",
+        "fail_on",
         "deadline",
         "poll_interval",
         "report",
@@ -53,6 +55,7 @@ class DIJobStatusTrigger(BaseTrigger):
         project_id: int | None = None,
         dataworks_conn_id: str = "dataworks_default",
         accept: list[str] | None = None,
+        fail_on: list[str] | None = None,
         poll_interval: float = 30,
         report: dict[str, Any] | None = None,
     ) -> None:
@@ -61,6 +64,7 @@ class DIJobStatusTrigger(BaseTrigger):
         self.project_id = project_id
         self.dataworks_conn_id = dataworks_conn_id
         self.accept = ["Stopped", "Finished"] if accept is None else list(accept)
+        self.fail_on = ["Failed", "Stopped", "Finished"] if fail_on is None else list(fail_on)
         self.poll_interval = poll_interval
         self.report = report or {}
 
@@ -87,7 +91,7 @@ class DIJobStatusTrigger(BaseTrigger):
             async with watchers.watcher_of(self.dataworks_conn_id, self.project_id) as watcher:
                 return await watcher.wait(
                     self.di_job_id,
-                    Verdict(tuple(self.accept)),
+                    Verdict(tuple(self.accept), tuple(self.fail_on)),
                     seconds_left=self.deadline - time.time(),
                     poll_interval=self.poll_interval,
                 )

@@ -25,8 +25,8 @@ from fake_dataworks import (
     spoil,
 )
 
-from airflow_provider_dataworks.client import flows, transport
-from airflow_provider_dataworks.client.flows import Stop, StopRequest
+from airflow_provider_dataworks.client import changes, flows, transport
+from airflow_provider_dataworks.client.changes import Change, Plan
 from airflow_provider_dataworks.client.policy import ATTEMPTS, PATIENCE
 from airflow_provider_dataworks.client.replies import JobStatus
 from airflow_provider_dataworks.client.settings import API_2024, API_VERSIONS
@@ -76,9 +76,9 @@ LOST_ANSWERS: dict[str, bytes | int] = {
 }
 
 
-def stop(drive: Drive, **more: Any) -> Stop:
+def stop(drive: Drive, **more: Any) -> Change:
     """Drive one stop of the job of these tests."""
-    return drive(flows.stop(drive.service, StopRequest(JOB, START + 600, 30, **more)))
+    return drive(changes.stop(drive.service, Plan(JOB, START + 600, 30, **more)))
 
 
 def get(drive: Drive) -> Any:

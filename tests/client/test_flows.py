@@ -10,9 +10,9 @@ import httpx
 import pytest
 from fake_dataworks import JOB, PROJECT, REQUEST_ID, START, Drive, FakeDataWorks, answer, lose, refuse, serve, spoil
 
-from airflow_provider_dataworks.client import asking, flows
+from airflow_provider_dataworks.client import asking, changes, flows
+from airflow_provider_dataworks.client.changes import Plan
 from airflow_provider_dataworks.client.decoding import Reply
-from airflow_provider_dataworks.client.flows import StopRequest
 from airflow_provider_dataworks.client.pace import Pace
 from airflow_provider_dataworks.client.policy import ATTEMPTS, error_of, retrying
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus
@@ -45,10 +45,11 @@ class Memory:
         self.events.append("forget")
 
 
-def ask_to_stop(drive: Drive, memory: Memory | None = None, **more: Any) -> flows.Stop:
+def ask_to_stop(drive: Drive, memory: Memory | None = None, **more: Any) -> changes.Change:
     """Drive one stop of the job of these tests."""
     kept = memory or Memory()
-    request = StopRequest(
+    instance_id = more.pop("instance_id", None)
+    request = Plan(
         **{
             "di_job_id": JOB,
             "deadline": START + 600,
@@ -58,7 +59,7 @@ def ask_to_stop(drive: Drive, memory: Memory | None = None, **more: Any) -> flow
             **more,
         }
     )
-    return drive(flows.stop(drive.service, request))
+    return drive(changes.stop(drive.service, request, instance_id))
 
 
 @pytest.mark.parametrize("xml", [False, True], ids=["json", "xml"])
@@ -224,7 +225,7 @@ def test_a_stop_looks_first(drive: Drive, version: str, before: str, sends: bool
     memory = Memory()
     outcome = ask_to_stop(drive, memory)
 
-    assert outcome == flows.Stop(
+    assert outcome == changes.Change(
         job=outcome.job, before=JobStatus(before), sent=sends, request_id=REQUEST_ID if sends else None
     )
     assert outcome.job.status is JobStatus(before)
@@ -258,7 +259,7 @@ def test_an_instance_is_stopped_by_the_newer_version_only(drive: Drive):
 def test_a_bad_id_is_refused_before_any_request(drive: Drive, job_id: Any):
     """Nothing is sent for an id that is none."""
     for flow in (
-        flows.stop(drive.service, StopRequest(job_id, START, 30)),
+        changes.stop(drive.service, Plan(job_id, START, 30)),
         flows.get_di_job(drive.service, job_id),
         flows.stop_di_job(drive.service, job_id),
         flows.start_di_job(drive.service, job_id, None, None),
@@ -365,10 +366,10 @@ def test_a_status_that_stays_unknown_ends_at_the_deadline(drive: Drive):
 
 def test_a_stop_without_anybody_to_remember_works(drive: Drive):
     """Remembering is the caller's choice."""
-    quiet = drive(flows.stop(drive.service, StopRequest(JOB, START + 600, 30)))
+    quiet = drive(changes.stop(drive.service, Plan(JOB, START + 600, 30)))
     drive.dataworks.add(JOB, "Initialized")
     drive.dataworks.may_be_stopped = set()
-    refused = drive(flows.stop(drive.service, StopRequest(JOB, START + 600, 30)))
+    refused = drive(changes.stop(drive.service, Plan(JOB, START + 600, 30)))
 
     assert (quiet.sent, refused.sent) == (True, False)
 

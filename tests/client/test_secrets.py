@@ -16,9 +16,9 @@ import httpx
 import pytest
 from fake_dataworks import JOB, SECRET, START, TOKEN, Drive, FakeDataWorks, Fault, answer, lose, refuse
 
-from airflow_provider_dataworks.client import flows, signing
+from airflow_provider_dataworks.client import changes, flows, signing
+from airflow_provider_dataworks.client.changes import Plan
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
-from airflow_provider_dataworks.client.flows import StopRequest
 from airflow_provider_dataworks.client.settings import API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.signer import Signer
 from airflow_provider_dataworks.client.signing import SIGNATURES
@@ -204,7 +204,7 @@ def stop_for_real(drive: Drive, fault: Fault | None, version: str, signature: st
         signature=signature,
     )
     try:
-        drive(flows.stop(drive.service, StopRequest(JOB, START + 600, 30)))
+        drive(changes.stop(drive.service, Plan(JOB, START + 600, 30)))
     except DataWorksError as error:
         return error
     return None

@@ -46,7 +46,7 @@ def test_a_running_task_has_its_link_before_it_waits(
     operator.hook.sleep = sleep
     operator.execute({"ti": task_instance})  # type: ignore[typeddict-item]
 
-    assert seen[0] == {"_link_DataWorksConsoleLink": url}
+    assert seen[0]["_link_DataWorksConsoleLink"] == url
 
 
 def test_a_link_that_cannot_be_stored_does_not_end_the_stop(
@@ -56,7 +56,8 @@ def test_a_link_that_cannot_be_stored_does_not_end_the_stop(
 
     class Broken(TaskInstance):
         def xcom_push(self, key: str, value: Any) -> None:
-            raise RuntimeError("the API server is away")
+            if key.startswith("_link"):
+                raise RuntimeError("the API server is away")
 
     operator = StopDIJobOperator(task_id="stop", di_job_id=JOB)
     operator.hook = on_clock(DataWorksHook(), clock)

@@ -36,10 +36,10 @@ def execute(hook: DataWorksHook, clock: Clock) -> Callable[..., dict[str, Any]]:
     """Run one try of the operator on the test's clock, with a task state store that lives as long as the test."""
     store = Store()
 
-    def run(*, remembers: bool = True, max_tries: int = 3, **arguments: Any) -> dict[str, Any]:
+    def run(*, remembers: bool = True, max_tries: int = 3, try_number: int = 1, **arguments: Any) -> dict[str, Any]:
         operator = StopDIJobOperator(task_id="stop", **{"di_job_id": JOB, "poll_interval": 15, **arguments})
         operator.hook = on_clock(DataWorksHook(operator.dataworks_conn_id), clock)
-        context: dict[str, Any] = {"ti": TaskInstance(max_tries)}
+        context: dict[str, Any] = {"ti": TaskInstance(max_tries, try_number)}
         if remembers:
             context["task_state_store"] = store
         result = operator.execute(context)  # type: ignore[arg-type]
@@ -306,16 +306,33 @@ def test_a_retry_after_a_killed_worker_knows_that_this_run_stopped_the_job(
     assert emulator.job(JOB).stop_calls == 1
 
 
-def test_without_a_store_a_retry_claims_nothing_it_cannot_know(
-    execute: Callable[..., dict[str, Any]], emulator: Emulator
+def test_without_a_store_a_retry_takes_the_stop_for_its_own(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, logged: Callable[[], str]
 ) -> None:
-    """Below Airflow 3.3 nothing survives a killed try: the next one reports what it saw."""
+    """Below Airflow 3.3 nothing survives a killed try: better one restart too many than a job that stays down."""
     execute(remembers=False)
 
-    result = execute(remembers=False)
+    result = execute(remembers=False, try_number=2)
 
-    assert result["stopped_by_this_run"] is False
+    assert result["stopped_by_this_run"] is True
+    assert "taken for this run's" in logged()
     assert emulator.job(JOB).effective_stops == 1
+
+
+def test_without_a_store_a_first_try_claims_nothing(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:
+    """Somebody else stopped the job before."""
+    emulator.set_status(JOB, "Stopped")
+
+    assert execute(remembers=False)["stopped_by_this_run"] is False
+
+
+def test_with_a_store_a_retry_claims_only_what_it_remembers(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator
+) -> None:
+    """Stopped by somebody else between two tries."""
+    emulator.set_status(JOB, "Stopped")
+
+    assert execute(try_number=2)["stopped_by_this_run"] is False
 
 
 def test_a_refused_stop_leaves_no_claim_behind(
@@ -424,6 +441,7 @@ def test_a_deferred_stop_sends_once_and_hands_the_wait_over(
         "project_id": 1967,
         "dataworks_conn_id": "dataworks_default",
         "accept": ["Stopped", "Finished"],
+        "fail_on": ["Failed", "Stopped", "Finished"],
         "deadline": clock.time + 600,
         "poll_interval": 15,
         "report": {

@@ -51,6 +51,7 @@ FULL: dict[str, Any] = {
     "project_id": 1967,
     "dataworks_conn_id": "other",
     "accept": ["Stopped", "Failed"],
+    "fail_on": ["Finished"],
     "deadline": 1_790_000_000.5,
     "poll_interval": 15,
     "report": {"by_us": True, "status_before": "Running", "request_id": None},

@@ -1,0 +1,165 @@
+"""Conversations that stop or start a DI job: state first, at most one effective request; they do not wait for the end.
+
+No conversation here is repeated blindly. After a lost answer, or a refusal, the job's status says what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from airflow_provider_dataworks.client.asking import Flow, Service, ask, repeated
+from airflow_provider_dataworks.client.calls import Call
+from airflow_provider_dataworks.client.flows import get_di_job, wait
+from airflow_provider_dataworks.client.policy import ATTEMPTS, retrying
+from airflow_provider_dataworks.client.replies import DIJob, JobStatus
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest, DataWorksUnavailable
+
+_RUNS_OR_MAY = (JobStatus.RUNNING, JobStatus.INITIALIZED)
+_DOES_NOT_RUN = (JobStatus.STOPPED, JobStatus.FINISHED, JobStatus.FAILED, JobStatus.INITIALIZED)
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    How a stop or a start went.
+
+    :param job: the DI job as seen last.
+    :param before: its status before this conversation did anything.
+    :param sent: whether this conversation sent a request that the service took, or may have taken.
+    :param request_id: of that request, where its answer came.
+    """
+
+    job: DIJob
+    before: JobStatus | str
+    sent: bool
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    Which DI job to change, and how long it may take.
+
+    :param deadline: epoch seconds.
+    :param poll_interval: seconds between looks.
+    :param asked_before: whether an earlier try of the same task sent the request already.
+    :param remember: called with the job right before the request is sent.
+    :param forget: called when it is certain that no request of this conversation arrived.
+    """
+
+    di_job_id: int
+    deadline: float
+    poll_interval: float
+    asked_before: bool = False
+    remember: Callable[[DIJob], None] = field(default=lambda job: None)
+    forget: Callable[[], None] = field(default=lambda: None)
+
+
+def stop(service: Service, plan: Plan, instance_id: int | None = None) -> Flow[Change]:
+    """
+    Ask a DI job to stop unless it need not be asked.
+
+    A status that is not documented is waited out first: it cannot be known whether a stop would be safe.
+
+    :param instance_id: one instance of the job; API 2024-05-18 only.
+    :raises DataWorksError: StopDIJob was refused, or its answer stayed lost although the job still runs.
+    """
+    call = service.api.StopDIJob(plan.di_job_id, instance_id)
+    job = yield from _known(service, plan, ())
+    return (yield from _change(service, plan, call, job, lambda status: status in _RUNS_OR_MAY))
+
+
+def start(
+    service: Service, plan: Plan, *, start_time: int | None = None, force_to_rerun: bool | None = None
+) -> Flow[Change]:
+    """
+    Ask a DI job to start unless it need not be asked; a stop under way is waited out first.
+
+    :param start_time: epoch seconds to read the source's log from; without it the recorded offset is kept.
+    :param force_to_rerun: run every step again, the full load too.
+    :raises DataWorksError: StartDIJob was refused, or its answer stayed lost although the job does not run.
+    """
+    call = service.api.StartDIJob(plan.di_job_id, start_time, force_to_rerun)
+    job = yield from _known(service, plan, (JobStatus.STOPPING,))
+    starting = plan.asked_before or job.status is not JobStatus.INITIALIZED
+
+    def pending(status: JobStatus | str) -> bool:
+        # Initialized is what a job is while it starts: it is asked again only if it was so before anybody asked.
+        return status in _DOES_NOT_RUN and not (starting and status is JobStatus.INITIALIZED)
+
+    return (yield from _change(service, plan, call, job, pending))
+
+
+def _known(service: Service, plan: Plan, passing: tuple[JobStatus, ...]) -> Flow[DIJob]:
+    def settled(job: DIJob) -> bool:
+        return isinstance(job.status, JobStatus) and job.status not in passing
+
+    deadline, interval = plan.deadline, plan.poll_interval
+    return (yield from wait(service, plan.di_job_id, settled, deadline=deadline, poll_interval=interval))
+
+
+def _change(
+    service: Service, plan: Plan, call: Call[str], job: DIJob, pending: Callable[[JobStatus | str], bool]
+) -> Flow[Change]:
+    if not pending(job.status):
+        return Change(job, job.status, sent=False, request_id=None)
+    plan.remember(job)
+    sending = _Sending(service, call, job, pending)
+    try:
+        outcome = yield from sending.settle()
+    except DataWorksError:
+        if not sending.maybe_arrived:
+            plan.forget()
+        raise
+    if not outcome.sent:
+        plan.forget()
+    return outcome
+
+
+class _Sending:
+    """
+    One request until its fate is known; holds what was seen and whether it may have arrived.
+
+    :param pending: says of a status whether the request still has to take effect.
+    """
+
+    def __init__(
+        self, service: Service, call: Call[str], job: DIJob, pending: Callable[[JobStatus | str], bool]
+    ) -> None:
+        self._service, self._call, self._job, self._pending = service, call, job, pending
+        self._before = job.status
+        self.maybe_arrived = False
+
+    def settle(self) -> Flow[Change]:
+        """Send, and where the service refuses, let the job's status decide what the refusal means."""
+        policy = partial(retrying, self._answer_was_lost, self._service.patience)
+        for _ in range(ATTEMPTS):
+            try:
+                return (yield from repeated(self._attempt, policy))
+            except DataWorksInvalidRequest:
+                refused_in, self._job = self._job.status, (yield from get_di_job(self._service, self._job.id))
+                if not self._pending(self._job.status):
+                    break  # it came to where it should be in the meantime
+                if self._job.status == refused_in:
+                    if refused_in is JobStatus.INITIALIZED and not self.maybe_arrived:
+                        break  # it never ran, so there is nothing to stop; or it is starting already
+                    raise
+        return Change(self._job, self._before, sent=self.maybe_arrived, request_id=None)
+
+    def _attempt(self) -> Flow[Change]:
+        if self.maybe_arrived:
+            self._job = yield from get_di_job(self._service, self._job.id)
+            if not self._pending(self._job.status):
+                return Change(self._job, self._before, sent=True, request_id=None)
+        try:
+            request_id = yield from ask(self._service, self._call)
+        except DataWorksUnavailable as error:
+            self.maybe_arrived = self.maybe_arrived or error.sent
+            raise
+        return Change(self._job, self._before, sent=True, request_id=request_id)
+
+    def _answer_was_lost(self, error: BaseException) -> bool:
+        # A look at the job that failed had its own tries: only a lost answer to the request itself leads on.
+        return isinstance(error, DataWorksUnavailable) and error.sent and error.action == self._call.action

@@ -1,0 +1,63 @@
+"""Whether a maintenance window lets a stop begin; it touches no job and reads no clock."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from airflow_provider_dataworks.client.settings import one_of
+from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
+from airflow_provider_dataworks.windows import MaintenanceWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+OUTSIDE = ("fail", "skip")
+
+
+def window_end(
+    window: MaintenanceWindow | Mapping[str, Any] | str,
+    *,
+    now: float,
+    needed: float,
+    outside: str,
+    ignore: bool | str,
+) -> float:
+    """
+    Return the epoch second at which the window closes that is open now.
+
+    :param now: epoch seconds.
+    :param needed: seconds that must be left of it.
+    :param outside: ``fail`` or ``skip``.
+    :param ignore: let the stop begin all the same; also as text, as a template gives it.
+    :raises OutsideMaintenanceWindow: no window is open, or too little of it is left.
+    :raises AirflowSkipException: the same, where the author chose to skip.
+    """
+    one_of("outside_window", outside, OUTSIDE)
+    found = MaintenanceWindow.parse(window)
+    moment = datetime.fromtimestamp(now, UTC)
+    if str(ignore).strip().lower() in ("true", "1", "yes"):
+        log.warning("The maintenance window %s is ignored, as this run was told.", found)
+        return float("inf")
+    left = found.remaining(moment).total_seconds()
+    if left > 0 and left >= needed:
+        return now + left
+    text = _refusal(found, moment, left, needed)
+    if outside == "skip":
+        raise AirflowSkipException(text)
+    raise OutsideMaintenanceWindow(
+        text, remedy="Run it inside the window; in an emergency set ignore_window. Nothing was touched."
+    )
+
+
+def _refusal(window: MaintenanceWindow, moment: datetime, left: float, needed: float) -> str:
+    clock = window.local(moment).format("ddd YYYY-MM-DD HH:mm:ss z")
+    following = window.next(moment)
+    opens = window.local(following.start).format("ddd YYYY-MM-DD HH:mm z") if following else "never again"
+    state = f"only {left:.0f} s of it are left, and {needed:.0f} s are needed" if left > 0 else "it is closed"
+    return f"the maintenance window is {window}; now is {clock}, so {state}. It opens next: {opens}."

@@ -1,0 +1,174 @@
+"""Maintenance of DI jobs as DAG wiring: stop, check, your tasks, a restart that always happens; nothing else.
+
+The obvious wiring, stop as setup and restart as its teardown, leaves a job down when the stop task fails, and hides a
+failed restart behind a green run. See `Airflow's page on setup and teardown
+<https://airflow.apache.org/docs/apache-airflow/stable/howto/setup-and-teardown.html>`__ for the rules this leans on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import TaskGroup
+
+from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
+from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+from airflow_provider_dataworks.windows import MaintenanceWindow
+
+try:
+    from airflow.providers.standard.operators.empty import EmptyOperator
+except ImportError:  # Airflow 2.11 without the standard provider
+    from airflow.operators.empty import EmptyOperator  # type: ignore[no-redef,import-not-found]
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["DIJobMaintenance", "MaintenanceWindow", "overrun_alert"]
+
+# A restart goes on trying for about five hours: a job that stays down is the one thing that may not happen.
+_RESTART = {"retries": 30, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": False, "poll_interval": 30}
+_REJECT = {"defaults": "Reject", "response_timeout": timedelta(hours=1)}
+
+
+class DIJobMaintenance(TaskGroup):
+    """
+    A task group that stops DI jobs, runs your tasks, and always starts again what it stopped.
+
+    ::
+
+        with DIJobMaintenance(di_job_ids=[11668, 11743], window=WINDOW):
+            alter_table() >> reload()
+
+    The group holds ``open`` (a setup that cannot fail), ``stop``, ``check``, your tasks, ``restart`` (a teardown) and
+    ``done``, a leaf that keeps failures visible. The restart runs when stop, check or maintenance fail, and when the
+    run is marked failed by hand; it starts only what this run stopped; and if it fails, the run fails. One thing no DAG
+    can promise: ``dagrun_timeout`` skips teardowns too, so a DAG that has one is refused.
+
+    Used as a decorator, the function's tasks are the maintenance::
+
+        @DIJobMaintenance(di_job_ids=11668, window=WINDOW)
+        def maintain():
+            alter_table()
+
+    :param di_job_ids: one id, several, a template for one, or what a task returns (a list of ids).
+    :param window: see ``StopDIJobOperator``; outside it nothing is touched.
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``.
+    :param approval: ask a person first (Airflow 3.1 and later): ``True``, or arguments of Airflow's
+        ``ApprovalOperator``. Nobody answering within an hour counts as no, and then nothing is stopped.
+    :param stop_args: further arguments of ``StopDIJobOperator``.
+    :param check_args: further arguments of ``DIJobStoppedSensor``.
+    :param restart_args: further arguments of ``StartDIJobOperator``.
+    :param group_id: id of the group; the ids of ``stop`` and the others begin with it, those of your tasks do not.
+    :param kwargs: arguments of Airflow's ``TaskGroup``.
+    :raises ValueError: the DAG has a ``dagrun_timeout``.
+    """
+
+    def __init__(
+        self,
+        group_id: str = "maintenance",
+        *,
+        di_job_ids: Any,
+        window: MaintenanceWindow | Mapping[str, Any] | str | None = None,
+        dataworks_conn_id: str = "dataworks_default",
+        approval: bool | Mapping[str, Any] = False,
+        stop_args: Mapping[str, Any] | None = None,
+        check_args: Mapping[str, Any] | None = None,
+        restart_args: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(group_id=group_id, **kwargs)
+        if getattr(self.dag, "dagrun_timeout", None) is not None:
+            raise ValueError(
+                f"dagrun_timeout: DAG {self.dag.dag_id!r} has one, and it would skip the restart, leaving jobs down. "
+                "Remove it; give tasks an execution_timeout, and use overrun_alert() to be told."
+            )
+        self._ids = di_job_ids
+        self._window = window
+        self._approval = approval
+        self._common = {"dataworks_conn_id": dataworks_conn_id}
+        self._stop_args, self._check_args = dict(stop_args or {}), dict(check_args or {})
+        self._restart_args = {**_RESTART, **(restart_args or {})}
+
+    def __enter__(self) -> DIJobMaintenance:
+        """Make the tasks before yours."""
+        super().__enter__()
+        self.open = EmptyOperator(task_id="open").as_setup()  # type: ignore[no-untyped-call]
+        window = self._window.to_json() if isinstance(self._window, MaintenanceWindow) else self._window
+        self.stop = self._each(StopDIJobOperator, "stop", window=window, **self._stop_args)
+        # A job that failed does not run either; the stop let it pass, with a warning.
+        accept = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
+        self.check = self._each(DIJobStoppedSensor, "check", **accept)
+        self.open >> self.stop >> self.check
+        if self._approval:
+            self._approve() >> self.open
+        self.work = TaskGroup("work", prefix_group_id=False, tooltip="The maintenance itself")
+        self.work.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Make the tasks behind yours, and wire all."""
+        self.work.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        if kind is None:
+            # Made here, so that they stand behind the maintenance in the graph as well.
+            restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
+            self.restart = self._each(StartDIJobOperator, "restart", **restart)
+            self.done = EmptyOperator(task_id="done")
+            last = self.work if self.work.children else self.check
+            if self.work.children:
+                self.check >> self.work
+            # The leaf is no teardown, and not behind the restart: without it a failed stop would end in a green run.
+            last >> self.done
+            last >> self.restart.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
+        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., DIJobMaintenance]:
+        """Return a function that makes the group, with the tasks the given one makes as maintenance."""
+
+        @wraps(function)
+        def make(*args: Any, **kwargs: Any) -> DIJobMaintenance:
+            with self:
+                function(*args, **kwargs)
+            return self
+
+        return make
+
+    def _each(self, operator: Any, task_id: str, **arguments: Any) -> Any:
+        """Make the task: one for a single job, a mapped one for several."""
+        arguments = {**self._common, **arguments}
+        if isinstance(self._ids, int | str):
+            return operator(task_id=task_id, di_job_id=self._ids, **arguments)
+        ids = list(self._ids) if isinstance(self._ids, Sequence) else self._ids
+        arguments.setdefault("map_index_template", "{{ task.di_job_id }}")
+        return operator.partial(task_id=task_id, **arguments).expand(di_job_id=ids)
+
+    def _approve(self) -> Any:
+        try:
+            from airflow.providers.standard.operators.hitl import ApprovalOperator
+        except ImportError as error:
+            raise ValueError("approval: asking a person needs Airflow 3.1 or later. Leave it out.") from error
+        given = dict(self._approval) if isinstance(self._approval, Mapping) else {}
+        subject = (
+            f"Stop DI jobs for maintenance? ({self._ids if isinstance(self._ids, int | str | list) else 'several'})"
+        )
+        return ApprovalOperator(task_id="approve", **{"subject": subject, **_REJECT, **given})
+
+
+def overrun_alert(window: MaintenanceWindow, callback: Any) -> Any:
+    """
+    Return an alert for ``DAG(deadline=...)`` that calls back when a run is not over as its window closes.
+
+    :param window: what the DAG's ``schedule`` was made from.
+    :param callback: Airflow's ``AsyncCallback`` or ``SyncCallback``.
+    :raises ValueError: this Airflow has no deadline alerts (they came with 3.1, and are experimental).
+    """
+    try:
+        from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+    except ImportError as error:
+        raise ValueError("overrun_alert: deadline alerts need Airflow 3.1 or later.") from error
+    reference = DeadlineReference.DAGRUN_QUEUED_AT
+    return DeadlineAlert(reference=reference, interval=window.duration, callback=callback)

@@ -1,0 +1,211 @@
+"""StartDIJobOperator against the emulator: what it starts, what it leaves alone, and what it reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from emulated import JOB, Clock, Store, TaskInstance, on_clock
+
+from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.exceptions import (
+    DataWorksInvalidRequest,
+    DataWorksThrottled,
+    DIJobFailed,
+    DIJobWaitTimeout,
+)
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator
+from airflow_provider_dataworks.triggers.events import event_for
+
+pytestmark = pytest.mark.usefixtures("connect")
+NOTE = {"di_job_id": JOB, "status_before": "Running", "request_id": None}
+
+
+class Told(TaskInstance):
+    """A task instance of a run in which stop tasks have left these notes."""
+
+    def __init__(self, notes: dict[str, list[Any]]) -> None:
+        super().__init__()
+        self.notes = notes
+
+    def xcom_pull(self, *, task_ids: list[str], key: str) -> list[Any]:
+        """Return the notes of these tasks, of all their map indexes."""
+        assert key == "dataworks_stop"
+        return [note for task_id in task_ids for note in self.notes.get(task_id, ())]
+
+
+@pytest.fixture
+def execute(hook: DataWorksHook, clock: Clock, emulator: Emulator) -> Callable[..., dict[str, Any]]:
+    """Run one try of the operator on the test's clock; a start takes 20 seconds of it."""
+    store = Store()
+    emulator.add_job(JOB, "Stopped", start_seconds=20, stop_seconds=40)
+
+    def run(*, notes: dict[str, list[Any]] | None = None, **arguments: Any) -> dict[str, Any]:
+        operator = StartDIJobOperator(task_id="start", **{"di_job_id": JOB, "poll_interval": 15, **arguments})
+        operator.hook = on_clock(DataWorksHook(operator.dataworks_conn_id), clock)
+        context: Any = {"ti": Told(notes or {}), "task_state_store": store}
+        return dict(json.loads(json.dumps(operator.execute(context))))
+
+    return run
+
+
+def test_a_stopped_job_is_started_once_and_waited_for(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """The plain case, with the recorded offset."""
+    result = execute()
+
+    assert result == {
+        "di_job_id": JOB,
+        "status": "Running",
+        "status_before": "Stopped",
+        "started_by_this_run": True,
+        "request_id": next(call.request_id for call in emulator.calls if call.operation == "StartDIJob"),
+        "started_at": "2026-11-18T11:07:10+00:00",
+    }
+    assert (emulator.job(JOB).effective_starts, emulator.job(JOB).start_time) == (1, None)
+    assert clock.slept == [15, 15]
+
+
+def test_a_running_job_is_left_alone(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:
+    """Success, and nothing is sent."""
+    emulator.set_status(JOB, "Running")
+
+    result = execute()
+
+    assert (result["status"], result["started_by_this_run"]) == ("Running", False)
+    assert emulator.job(JOB).start_calls == 0
+
+
+def test_a_job_that_had_failed_is_started(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:
+    """The old failure is not taken for the new start's."""
+    emulator.add_job(JOB, "Failed", start_seconds=20, error_message="old trouble")
+
+    result = execute()
+
+    assert (result["status"], result["status_before"]) == ("Running", "Failed")
+
+
+def test_a_job_that_fails_after_the_start_fails_the_task(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator
+) -> None:
+    """With the job's own text, and for good."""
+    emulator.add_job(JOB, "Stopped", start_seconds=5, start_ends_in="Failed", error_message="Binlog was purged")
+
+    with pytest.raises(DIJobFailed, match="Binlog was purged") as caught:
+        execute()
+
+    assert isinstance(caught.value, AirflowFailException)
+
+
+def test_a_start_that_hangs_ends_at_the_timeout(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:
+    """With the last status."""
+    emulator.add_job(JOB, "Stopped", start_ends_in="never")
+
+    with pytest.raises(DIJobWaitTimeout, match="Initialized"):
+        execute(timeout=60)
+
+
+def test_a_job_that_is_stopping_is_waited_out_and_started(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, hook: DataWorksHook
+) -> None:
+    """A restart right after a stop that was not waited for."""
+    emulator.add_job(JOB, "Running", stop_seconds=40, start_seconds=20)
+    hook.stop_di_job(JOB)
+
+    assert execute()["status"] == "Running"
+    assert emulator.job(JOB).effective_starts == 1
+
+
+def test_a_retry_does_not_start_again(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:
+    """Throttled while waiting for its own start: the next try only waits."""
+    emulator.inject({"operation": "GetDIJob", "skip": 1, "throttle": {"hints": {"x-acs-retry-after": 90_000}}})
+    with pytest.raises(DataWorksThrottled):
+        execute()
+
+    result = execute()
+
+    assert (result["status"], result["started_by_this_run"]) == ("Running", True)
+    assert result["status_before"] == "Stopped"
+    assert emulator.job(JOB).start_calls == 1
+
+
+@pytest.mark.parametrize(
+    ("notes", "started"),
+    [
+        pytest.param({"stop": [NOTE]}, True, id="stopped-by-it"),
+        pytest.param({"stop": [{**NOTE, "di_job_id": 5}, NOTE]}, True, id="mapped"),
+        pytest.param({"other": [NOTE]}, True, id="one-of-several"),
+        pytest.param({}, False, id="no-note"),
+        pytest.param({"stop": [{**NOTE, "di_job_id": 5}]}, False, id="another-job"),
+        pytest.param({"stop": [{"di_job_id": JOB, "withdrawn": True}]}, False, id="withdrawn"),
+        pytest.param({"stop": [None, "text"]}, False, id="not-a-note"),
+        pytest.param({"unrelated": [NOTE]}, False, id="another-task"),
+    ],
+)
+def test_only_what_the_stop_task_stopped_is_started(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, notes: dict[str, list[Any]], started: bool
+) -> None:
+    """Read from what the stop noted before it was sent, so it also holds where that task failed afterwards."""
+    result = execute(notes=notes, only_if_stopped_by=["stop", "other"])
+
+    assert result["started_by_this_run"] is started
+    assert emulator.job(JOB).effective_starts == int(started)
+
+
+def test_a_start_time_resets_the_offset_and_is_logged(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, logged: Callable[[], str]
+) -> None:
+    """Explicit, as text too, since templates give text."""
+    execute(start_time="1671516776")
+
+    assert emulator.job(JOB).start_time == 1_671_516_776
+    assert "offset is not kept" in logged()
+
+
+@pytest.mark.parametrize("bad", [1_671_516_776_000, 1_999_999_999, "soon", -1])
+def test_a_wrong_start_time_is_refused_before_anything_is_sent(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, bad: Any
+) -> None:
+    """In milliseconds, in the future, or no time at all."""
+    with pytest.raises(DataWorksInvalidRequest, match="start_time"):
+        execute(start_time=bad)
+
+    assert emulator.calls == []
+
+
+def test_not_waiting_returns_the_status_after_the_request(execute: Callable[..., dict[str, Any]], clock: Clock) -> None:
+    """The job is still starting, and the result does not pretend otherwise."""
+    result = execute(wait_for_completion=False)
+
+    assert (result["status"], result["started_by_this_run"], result["started_at"]) == ("Initialized", True, None)
+    assert clock.slept == []
+
+
+def test_a_deferred_start_hands_its_wait_over(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, hook: DataWorksHook, clock: Clock
+) -> None:
+    """Sent once; the trigger waits for Running, and a failure ends it."""
+    with pytest.raises(TaskDeferred) as caught:
+        execute(deferrable=True, timeout=600)
+    kwargs = caught.value.trigger.serialize()[1]
+    clock.sleep(30)
+    event = {**event_for(hook.get_di_job(JOB)), "report": kwargs["report"]}
+
+    result = StartDIJobOperator(task_id="start", di_job_id=JOB).execute_complete({}, event)  # type: ignore[arg-type]
+
+    assert (kwargs["accept"], kwargs["fail_on"]) == (["Running", "Finished"], ["Failed"])
+    assert kwargs["deadline"] == pytest.approx(clock.time - 30 + 600)
+    assert (result["status"], result["started_by_this_run"], result["status_before"]) == ("Running", True, "Stopped")
+    assert emulator.job(JOB).start_calls == 1
+
+
+def test_a_running_job_is_not_deferred(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:
+    """The answer is known at the first look."""
+    emulator.set_status(JOB, "Running")
+
+    assert execute(deferrable=True)["status"] == "Running"
