@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import emulated  # noqa: F401 - gives Airflow a home of the tests' own, before anything imports Airflow
 import pytest
 from fake_dataworks import Drive
 
