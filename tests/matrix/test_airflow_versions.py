@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-JOB_ID = "11668"
+JOB_ID, OTHER_JOB_ID = "11668", "11743"
 
 pytestmark = pytest.mark.matrix
 
@@ -81,14 +81,15 @@ def run(env: dict[str, str], *words: str) -> str:
 
 
 class Emulator:
-    """An emulator in a process of its own, with one running job."""
+    """An emulator in a process of its own, with two running jobs."""
 
     def __init__(self, home: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         command = [sys.executable, "-m", "airflow_provider_dataworks.emulator", "--port", str(self.port)]
-        self.process = subprocess.Popen([*command, "--job", f"{JOB_ID}=Running"], cwd=home)
+        jobs = [word for job_id in (JOB_ID, OTHER_JOB_ID) for word in ("--job", f"{job_id}=Running")]
+        self.process = subprocess.Popen([*command, *jobs], cwd=home)
 
     def state(self) -> dict[str, Any]:
         """Return what it knows."""
@@ -146,8 +147,28 @@ def test_the_connection_form_is_complete(airflow_env: dict[str, str]) -> None:
     }
 
 
-def test_the_example_dag_stops_a_job(airflow_env: dict[str, str], emulator: Emulator) -> None:
-    """One run of the example DAG succeeds and stops the job exactly once.
+@pytest.mark.parametrize(
+    ("folder", "dag_id", "jobs"),
+    [
+        pytest.param("example_dags", "example_dataworks_stop", {JOB_ID: ("Stopped", 1, 0)}, id="blocking"),
+        pytest.param(
+            "tests/matrix/dags",
+            "matrix_deferred",
+            {JOB_ID: ("Stopped", 1, 0), OTHER_JOB_ID: ("Stopped", 1, 0)},
+            id="mapped-and-deferred",
+        ),
+        pytest.param(
+            "tests/matrix/dags",
+            "matrix_maintenance",
+            {JOB_ID: ("Running", 1, 1), OTHER_JOB_ID: ("Running", 1, 1)},
+            id="maintenance",
+        ),
+    ],
+)
+def test_a_dag_run_does_what_it_says(
+    airflow_env: dict[str, str], emulator: Emulator, folder: str, dag_id: str, jobs: dict[str, tuple[str, int, int]]
+) -> None:
+    """The run succeeds, and each job has the status, the stops and the starts it should have.
 
     The run's state is read from the database: `airflow dags test` ends well even when the run fails.
     """
@@ -158,10 +179,18 @@ def test_the_example_dag_stops_a_job(airflow_env: dict[str, str], emulator: Emul
         "password": "emulator-secret",
         "extra": {"region": "cn-shanghai"},
     }
-    env = {**airflow_env, "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection)}
-    said = run(env, "-m", "airflow", "dags", "test", "example_dataworks_stop")
+    env = {
+        **airflow_env,
+        "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / folder),
+    }
+    said = run(env, "-m", "airflow", "dags", "test", dag_id)
     with closing(sqlite3.connect(Path(env["AIRFLOW_HOME"]) / "airflow.db")) as database:
-        states = database.execute("select state from dag_run").fetchall()
+        states = database.execute("select state from dag_run where dag_id = ?", (dag_id,)).fetchall()
     assert states == [("success",)], said[-6000:]
-    job = emulator.state()["jobs"][JOB_ID]
-    assert (job["status"], job["effective_stops"]) == ("Stopped", 1)
+    found = emulator.state()["jobs"]
+    assert {
+        job_id: (job["status"], job["effective_stops"], job["effective_starts"])
+        for job_id, job in found.items()
+        if job_id in jobs
+    } == jobs
