@@ -22,16 +22,24 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := true
 endif
 
-.PHONY: help demo test test-matrix lint format wheel wheel-check lock clean
+.PHONY: help demo bench test test-e2e test-matrix lint format wheel wheel-check lock clean
 
 help: #* Show this list
-	@awk -F ':.*#[*] ' '/^[a-z-]+:.*#[*] / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*#[*] ' '/^[a-z0-9-]+:.*#[*] / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready #* Stop an emulated job from a DAG on a real Airflow, and check that it stopped
 	@$(BIN)/python -m demo.run
 
+bench: .venv/.ready #* Measure calls, event loop, CPU, rate and imports against baselines (15 minutes, a quiet machine)
+	@failed=; for name in import_cost blocking_call concurrent_tls watcher mapped_stops; do $(BIN)/python -m benchmarks.$$name || failed=1; done; test -z "$$failed"
+
 test: .venv/.ready #* Run all tests on Airflow 3.3 (ARGS="-k word" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
+
+# The browser's tests may be skipped, even all of them (exit status 5). The real runs may not: a skipped one fails.
+test-e2e: .venv/.ready #* Kill workers and triggerers of a real Airflow in the middle of stops (7 minutes)
+	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e $(ARGS) || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
 test-matrix: $(MATRIX:%=matrix-%) matrix-next #* Try the wheel on Airflow 2.11, 3.3, the lowest versions, and the next Airflow
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import TaskGroup
 
+from airflow_provider_dataworks.memory import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.windows import MaintenanceWindow
@@ -26,7 +27,7 @@ except ImportError:  # Airflow 2.11 without the standard provider
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["DIJobMaintenance", "MaintenanceWindow", "overrun_alert"]
+__all__ = ["DIJobMaintenance", "MaintenanceWindow", "jobs_stopped", "overrun_alert"]
 
 # A restart goes on trying for about five hours: a job that stays down is the one thing that may not happen.
 _RESTART = {"retries": 30, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": False, "poll_interval": 30}
@@ -121,9 +122,10 @@ class DIJobMaintenance(TaskGroup):
             last = self.work if self.work.children else self.check
             if self.work.children:
                 self.check >> self.work
-            # The leaf is no teardown, and not behind the restart: without it a failed stop would end in a green run.
-            last >> self.done
             last >> self.restart.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
+            # The leaf is no teardown, and behind both: without it a failed stop would end in a green run, and so would
+            # a failed restart that is mapped, since Airflow forgets on_failure_fail_dagrun when it serializes that.
+            [last, self.restart] >> self.done
         super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., DIJobMaintenance]:

@@ -98,15 +98,23 @@ class RequestMemory:
         return found if isinstance(found, dict) else None
 
 
-def stopped_by(context: Mapping[str, Any], task_ids: Iterable[str], di_job_id: int) -> bool:
+def jobs_stopped(
+    task_instance: Any, task_ids: Iterable[str], *, dag_id: str | None = None, run_id: str | None = None
+) -> set[int]:
     """
-    Say whether one of these tasks of the same run asked, or may have asked, this DI job to stop.
+    Return the DI jobs that these tasks of a run asked, or may have asked, to stop.
 
     Read from what the tasks noted before they sent anything, so it also holds where such a task was retried, killed,
     mapped, or failed after its stop was sent.
+
+    :param task_instance: of the task that asks.
+    :param dag_id: another DAG than its own.
+    :param run_id: another run than its own.
     """
-    notes = context["ti"].xcom_pull(task_ids=list(task_ids), key="dataworks_stop")
-    return any(
-        isinstance(note, Mapping) and note.get("di_job_id") == di_job_id and not note.get("withdrawn")
+    where = {name: value for name, value in (("dag_id", dag_id), ("run_id", run_id)) if value is not None}
+    notes = task_instance.xcom_pull(task_ids=list(task_ids), key="dataworks_stop", **where)
+    return {
+        int(note["di_job_id"])
         for note in notes or ()
-    )
+        if isinstance(note, Mapping) and "di_job_id" in note and not note.get("withdrawn")
+    }

@@ -94,8 +94,22 @@ def signals_held() -> Iterator[None]:
             os.kill(os.getpid(), number)
 
 
+def _session_of(leader: int) -> Iterator[int]:
+    """Yield the processes of a session, where the system lists processes as Linux does."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(ProcessLookupError):
+            if os.getsid(int(entry.name)) == leader:
+                yield int(entry.name)
+
+
+def _parent_of(pid: int) -> int:
+    """Return the parent of a process (Linux)."""
+    # The name before the last parenthesis may hold anything.
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 class ManagedProcess:
-    """One process with its own process group and log file, so that it and its children can be ended as one."""
+    """One process with its own session and log file, so that it and its children can be ended as one."""
 
     def __init__(self, name: str, command: Sequence[str], *, env: Mapping[str, str], log: Path) -> None:
         self.name = name
@@ -147,8 +161,16 @@ class ManagedProcess:
         if self._process is None:
             return
         with signals_held():
+            leader = self._process.pid
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(leader, signal.SIGKILL)
+            # Airflow puts each task into a process group of its own; the session still holds them together.
+            killed: set[int] = set()
+            while left := set(_session_of(leader)) - killed:
+                for pid in left:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                killed |= left
             self._process.wait()
             self._process = None
 
@@ -262,6 +284,20 @@ class LocalAirflow:
         """End one component and its children at once (SIGKILL); `start(name)` brings it back."""
         self.processes[name].kill()
 
+    def kill_worker(self, pid: int) -> None:
+        """
+        End one task's process and the worker that watches it at once (SIGKILL), as running out of memory would (Linux).
+
+        :param pid: of the task's process, as its task instance tells.
+        """
+        worker = _parent_of(pid)
+        scheduler = self.processes["scheduler"].pid
+        if worker == scheduler or not {os.getsid(pid), os.getsid(worker)} == {scheduler}:
+            raise ProcessProblem(f"Process {pid} is not a task of this Airflow.")
+        # The worker first: it would report the end of the task.
+        for victim in (worker, pid):
+            os.kill(victim, signal.SIGKILL)
+
     def stop(self, *names: str) -> None:
         """Stop the named components, or all, in the order that lets them report their end."""
         with signals_held():
@@ -353,18 +389,59 @@ class LocalAirflow:
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a DAG run in the order of their start, those not started last."""
-        found = self.rest("GET", f"{_run_path(dag_id, run_id)}/taskInstances")["task_instances"]
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.rest("GET", f"{_run_path(dag_id, run_id)}/taskInstances?limit=100&offset={len(found)}")
+            found += page["task_instances"]
+            if len(found) >= page["total_entries"] or not page["task_instances"]:
+                break
         return sorted(found, key=lambda task: (task["start_date"] is None, task["start_date"] or ""))
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> list[LogLine]:
         """Return one try's log."""
-        path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id, safe='')}/logs/{try_number}"
-        content = self.rest("GET", f"{path}?full_content=true&map_index={map_index}")["content"]
+        path = _task_path(dag_id, run_id, task_id)
+        content = self.rest("GET", f"{path}/logs/{try_number}?full_content=true&map_index={map_index}")["content"]
         return [_log_line(entry) for entry in content]
+
+    def task_instance(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
+        """Return one task instance."""
+        return dict(self.rest("GET", f"{_task_path(dag_id, run_id, task_id)}/{map_index}"))
+
+    def task_links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """Return a task instance's extra links by name."""
+        found = self.rest("GET", f"{_task_path(dag_id, run_id, task_id)}/links?map_index={map_index}")
+        return dict(found["extra_links"])
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, *, key: str = "return_value") -> Any:
+        """Return what a task instance pushed; a `RestProblem` with status 404 if it has pushed nothing."""
+        path = f"{_task_path(dag_id, run_id, task_id)}/xcomEntries/{quote(key, safe='')}"
+        return self.rest("GET", f"{path}?map_index={map_index}")["value"]
+
+    def mark_task(self, dag_id: str, run_id: str, task_id: str, state: str, map_index: int = -1) -> None:
+        """Mark a task instance success, failed or skipped, as a person would."""
+        path = f"{_task_path(dag_id, run_id, task_id)}/{map_index}"
+        self.rest("PATCH", f"{path}?update_mask=new_state", {"new_state": state})
+
+    def mark_run(self, dag_id: str, run_id: str, state: str) -> None:
+        """Mark a DAG run success or failed, as a person would; what of it still runs is ended."""
+        self.rest("PATCH", f"{_run_path(dag_id, run_id)}?update_mask=state", {"state": state})
+
+    def clear_tasks(self, dag_id: str, run_id: str, *task_ids: str) -> None:
+        """Clear the named tasks of a DAG run whatever their state, as a person would, so that they run again."""
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": list(task_ids)}
+        self.rest("POST", f"/dags/{quote(dag_id, safe='')}/clearTaskInstances", body)
+
+    def add_pool(self, name: str, slots: int, *, include_deferred: bool) -> None:
+        """Make a pool."""
+        self.rest("POST", "/pools", {"name": name, "slots": slots, "include_deferred": include_deferred})
 
 
 def _run_path(dag_id: str, run_id: str) -> str:
     return f"/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _task_path(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id, safe='')}"
 
 
 def _log_line(entry: Any) -> LogLine:

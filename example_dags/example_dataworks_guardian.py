@@ -1,18 +1,19 @@
 """
-Guard maintained DataWorks DI jobs: after the window, find those still down, fail to be noticed, and start them if told.
+Guard maintained DataWorks DI jobs: after the window, find those the maintenance stopped that are still down.
 
-It is the second line of defence behind the maintenance DAG's own restart, and survives a broken run of it. Trigger it
-with the param ``restart`` to start what it finds.
+It is the second line of defence behind the maintenance DAG's own restart, and survives a broken run of it. It fails to
+be noticed; trigger it with the param ``restart`` to start what it finds, and with ``run_id`` for a run made by hand.
 """
 
+# [START howto_di_job_guardian]
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.maintenance import MaintenanceWindow
+from airflow_provider_dataworks.maintenance import MaintenanceWindow, jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator
 
 try:
@@ -21,30 +22,34 @@ except ImportError:  # Airflow 2.11
     from airflow.decorators import task
     from airflow.models.dag import DAG
 
-DI_JOB_IDS = [int(found) for found in os.environ.get("DATAWORKS_DI_JOB_IDS", "11668").split(",")]
+MAINTENANCE = os.environ.get("DATAWORKS_MAINTENANCE_DAG", "example_dataworks_maintenance")
 
-# [START howto_di_job_guardian]
-# Half an hour after the window of the maintenance DAG closes.
-AFTER_WINDOW = MaintenanceWindow("30 5 * * SUN", timedelta(minutes=30), "Asia/Shanghai")
+# The maintenance DAG's window, and a look at what it left half an hour after that closes.
+WINDOW = MaintenanceWindow("0 2 * * SUN", timedelta(hours=3), "Asia/Shanghai")
+AFTER = MaintenanceWindow("30 5 * * SUN", timedelta(minutes=30), "Asia/Shanghai")
 
 with DAG(
     "example_dataworks_guardian",
-    schedule=AFTER_WINDOW.timetable,
+    schedule=AFTER.timetable,
     start_date=datetime(2026, 1, 1),
     catchup=False,
     tags=["example", "dataworks"],
-    params={"restart": False},
+    params={"run_id": "", "restart": False},
 ) as dag:
 
     @task
-    def find_jobs_down(params: dict[str, Any] | None = None) -> list[int]:
-        """List the jobs that do not run although no maintenance is due; fail unless told to restart them."""
+    def find_jobs_down(params: dict[str, Any] | None = None, ti: Any = None) -> list[int]:
+        """List the jobs that the maintenance stopped and that still do not run; fail unless told to restart them."""
+        told = params or {}
+        opening = WINDOW.next(datetime.now(UTC) - timedelta(days=7))
+        run_id = told.get("run_id") or f"scheduled__{opening.start.isoformat()}"
         hook = DataWorksHook()
-        down = [job for job in map(hook.get_di_job, DI_JOB_IDS) if job.status in ("Stopped", "Failed")]
-        text = ", ".join(f"{job.id} ({job.status})" for job in down)
-        if down and not (params or {}).get("restart"):
+        jobs = map(hook.get_di_job, sorted(jobs_stopped(ti, ["maintenance.stop"], dag_id=MAINTENANCE, run_id=run_id)))
+        down = [job for job in jobs if job.status not in ("Running", "Initialized")]
+        text = ", ".join(f"{job.id} ({job.status})" for job in down) or "none"
+        print(f"Of the DI jobs that {MAINTENANCE} {run_id} stopped, these are down: {text}.")
+        if down and not told.get("restart"):
             raise RuntimeError(f"DI jobs still down after maintenance: {text}. Trigger with restart to start them.")
-        print(f"To start: {text or 'nothing'}")
         return [job.id for job in down]
 
     StartDIJobOperator.partial(task_id="restart").expand(di_job_id=find_jobs_down())

@@ -4,6 +4,7 @@ Maintain one DataWorks DI job each Sunday night: stop it, do the work inside the
 It needs the connection ``dataworks_default``. In an emergency, trigger it with the param ``ignore_window``.
 """
 
+# [START howto_di_job_maintenance]
 from __future__ import annotations
 
 import os
@@ -19,7 +20,6 @@ except ImportError:  # Airflow 2.11
 
 DI_JOB_ID = os.environ.get("DATAWORKS_DI_JOB_ID", "11668")
 
-# [START howto_di_job_maintenance]
 WINDOW = MaintenanceWindow("0 2 * * SUN", timedelta(hours=3), "Asia/Shanghai", freeze=[("2026-12-30", "2027-01-04")])
 
 with DAG(

@@ -4,6 +4,7 @@ Maintain a fleet of DataWorks DI jobs in one window: each is stopped, and what t
 It needs the connection ``dataworks_default`` and a triggerer, for the waits of a fleet hold no worker slot.
 """
 
+# [START howto_di_job_maintenance_fleet]
 from __future__ import annotations
 
 import os
@@ -17,7 +18,6 @@ except ImportError:  # Airflow 2.11
     from airflow.decorators import task
     from airflow.models.dag import DAG
 
-# [START howto_di_job_maintenance_fleet]
 WINDOW = MaintenanceWindow(["0 2 * * SAT", "0 2 * * SUN"], timedelta(hours=4), "Europe/Berlin")
 DEFER = {"deferrable": True}
 

@@ -4,6 +4,7 @@ Stop one DataWorks DI job, check with a sensor that it has stopped, and say what
 It needs the connection ``dataworks_default``. Run it by hand; the job is not started again.
 """
 
+# [START howto_stop_di_job]
 from __future__ import annotations
 
 import os
@@ -21,7 +22,6 @@ except ImportError:  # Airflow 2.11
 
 DI_JOB_ID = os.environ.get("DATAWORKS_DI_JOB_ID", "11668")
 
-# [START howto_stop_di_job]
 with DAG(
     "example_dataworks_stop",
     schedule=None,

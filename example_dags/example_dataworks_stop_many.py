@@ -5,6 +5,7 @@ It needs the connection ``dataworks_default`` and the pool ``dataworks`` (deferr
 ``airflow pools set dataworks 40 "DataWorks calls of one account and region" --include-deferred``
 """
 
+# [START howto_stop_many_di_jobs]
 from __future__ import annotations
 
 import os
@@ -19,7 +20,6 @@ except ImportError:  # Airflow 2.11
     from airflow.decorators import task
     from airflow.models.dag import DAG
 
-# [START howto_stop_many_di_jobs]
 with DAG(
     "example_dataworks_stop_many",
     schedule=None,

@@ -10,12 +10,15 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from airflow.sdk import DAG
+from airflow.utils.types import DagRunType
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
 
 from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.maintenance import DIJobMaintenance
 
 __all__ = ["clock", "connect", "emulator"]
 EXAMPLES = sorted((Path(__file__).parent.parent / "example_dags").glob("*.py"))
@@ -97,7 +100,7 @@ def test_the_maintenance_example_can_be_run_in_an_emergency(
 
 
 @pytest.mark.parametrize(("restart", "state", "status"), [(False, "failed", "Stopped"), (True, "success", "Running")])
-def test_the_guardian_finds_a_job_that_stayed_down(
+def test_the_guardian_finds_what_a_maintenance_left_down(
     emulator: Emulator,
     connect: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -105,14 +108,33 @@ def test_the_guardian_finds_a_job_that_stayed_down(
     state: str,
     status: str,
 ) -> None:
-    """It fails to be noticed, and starts the job when told."""
-    emulator.add_job(JOB, "Stopped", start_seconds=0)
-    emulator.add_job(5, "Running")
-    monkeypatch.setenv("DATAWORKS_DI_JOB_IDS", f"{JOB},5")
+    """It fails to be noticed, and starts the job when told; a job that somebody else stopped is left alone."""
+    emulator.add_job(JOB, "Running", stop_seconds=0, start_seconds=0)
+    emulator.add_job(5, "Stopped")
+    emulator.inject({"operation": "StartDIJob", "error": {"status": 403, "code": "Forbidden.RAM"}})
+    name = f"broken_maintenance_{restart}".lower()
+    with DAG(name, schedule=None, start_date=datetime(2026, 1, 1)) as broken:
+        fast = {"poll_interval": 0.1}
+        with DIJobMaintenance(
+            di_job_ids=[JOB, 5], stop_args=fast, check_args={"poke_interval": 0.1}, restart_args=fast
+        ):
+            pass
+    outcome, tasks = run_dag(broken)
+    assert (outcome, emulator.job(JOB).status) == ("failed", "Stopped")
+    monkeypatch.setenv("DATAWORKS_MAINTENANCE_DAG", name)
     dag = load(EXAMPLES[0].with_name("example_dataworks_guardian.py")).dag
     dag.get_task("restart").partial_kwargs.update(poll_interval=0.1)
 
-    found, _ = run_dag(dag, {"restart": restart})
+    found, _ = run_dag(dag, {"restart": restart, "run_id": tasks["maintenance.stop", 0].run_id})
 
     assert (found, emulator.job(JOB).status) == (state, status)
     assert emulator.job(5).start_calls == 0
+
+
+def test_the_guardian_knows_the_scheduled_runs_id() -> None:
+    """A scheduled run of Airflow is named for the moment its window opens."""
+    module = load(EXAMPLES[0].with_name("example_dataworks_guardian.py"))
+    opening = module.WINDOW.next(datetime(2026, 11, 20, tzinfo=UTC))
+
+    expected = DagRunType.SCHEDULED.generate_run_id(suffix=opening.start.isoformat())
+    assert f"scheduled__{opening.start.isoformat()}" == expected == "scheduled__2026-11-21T18:00:00+00:00"

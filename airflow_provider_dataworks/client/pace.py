@@ -8,6 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+# Calls travel for different times: without this, some would arrive closer together than they left, and be refused.
+SLACK = 0.05  # seconds
+
 
 class Pace:
     """
@@ -19,7 +22,7 @@ class Pace:
 
     def __init__(self, max_qps: float, clock: Callable[[], float]) -> None:
         in_window = max(1, int(max_qps))
-        self._period = max(1.0, 1 / max_qps)
+        self._period = max(1.0, 1 / max_qps) + SLACK
         self._slots: deque[float] = deque(maxlen=in_window)
         self._clock = clock
         self._held_until = float("-inf")

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 LARGEST_ANSWER = 8 * 2**20  # bytes; a page of 100 DI jobs is far below
 # One connection of the library's serves calls fast, and a pool of many slowly: it looks at all that wait for each one.
-_CONNECTIONS = 10
+_CONNECTIONS = 16
 # Raised before a single byte of the request left; after anything else the request may have arrived.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _BROKEN = (httpx.TransportError, httpx.DecodingError)
@@ -66,6 +66,15 @@ def tls_context() -> ssl.SSLContext:
     """Return the one TLS context of this process; certificates are always verified."""
     # Loading the trust store blocks for about 20 ms and takes close to a megabyte, so once a process must do.
     return httpx.create_ssl_context()
+
+
+def make_ready() -> None:
+    """Load what the first call in an event loop would otherwise load there, holding it for some 40 ms; for a thread."""
+    tls_context()
+    # The HTTP library's way into asyncio, which it loads as it connects for the first time.
+    import anyio
+
+    anyio.run(anyio.sleep, 0)
 
 
 @functools.cache

@@ -169,15 +169,13 @@ class Watcher:
             self._listing.failed(error)
             return None
         self._listing.seen(number, page, wanted)
-        for job in page.jobs:
-            # A list does not tell why a job failed: that job is asked for by itself.
-            if job.status is not JobStatus.FAILED:
-                self._news(job)
+        # A list does not tell why a job failed: that job is asked for by itself.
+        self._news(job for job in page.jobs if job.status is not JobStatus.FAILED)
         return page
 
     async def _one(self, di_job_id: int) -> None:
         try:
-            self._news(await self._drive(get_di_job(self._service, di_job_id)))
+            self._news([await self._drive(get_di_job(self._service, di_job_id))])
         except DataWorksError as error:
             self._trouble(error, (di_job_id,))
             if not error.retryable:
@@ -195,20 +193,27 @@ class Watcher:
             if wait.di_job_id in about:
                 wait.trouble = error
 
-    def _news(self, job: DIJob) -> None:
-        now = _now()
+    def _news(self, jobs: Iterable[DIJob]) -> None:
+        # Sorted once: a thousand waits searched for each job of a page would hold the event loop.
+        waits: dict[int, list[_Wait]] = {}
         for wait in self._open():
-            if wait.di_job_id != job.id:
-                continue
-            if wait.last is None or wait.last.status != job.status:
-                log.info("DI job %s is %s.", job.id, job.status)
-            wait.last, wait.trouble = job, None
-            wait.earliest = min(wait.earliest, now)  # looked at, so the next look is planned from here
-            try:
-                if wait.until(job):
-                    wait.future.set_result(job)
-            except Exception as error:  # whatever it is, it is this wait's alone
-                wait.future.set_exception(error)
+            waits.setdefault(wait.di_job_id, []).append(wait)
+        now = _now()
+        for job in jobs:
+            # Once told, a wait is not told again: a page might name a job twice.
+            for wait in waits.pop(job.id, ()):
+                self._tell(wait, job, now)
+
+    def _tell(self, wait: _Wait, job: DIJob, now: float) -> None:
+        if wait.last is None or wait.last.status != job.status:
+            log.info("DI job %s is %s.", job.id, job.status)
+        wait.last, wait.trouble = job, None
+        wait.earliest = min(wait.earliest, now)  # looked at, so the next look is planned from here
+        try:
+            if wait.until(job):
+                wait.future.set_result(job)
+        except Exception as error:  # whatever it is, it is this wait's alone
+            wait.future.set_exception(error)
 
 
 def _now() -> float:

@@ -208,14 +208,14 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
         """Start the job; see the class."""
         from airflow_provider_dataworks.client import calls, changes
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.memory import RequestMemory, stopped_by
+        from airflow_provider_dataworks.memory import RequestMemory, jobs_stopped
 
         with crossing():
             di_job_id = calls.int64(self.di_job_id, "di_job_id")
             start_time = calls.start_time(self.start_time, now=self.hook.now())
             tasks = self.only_if_stopped_by
             asked = [tasks] if isinstance(tasks, str) else list(tasks or ())
-            if asked and not stopped_by(context, asked, di_job_id):
+            if asked and di_job_id not in jobs_stopped(context["ti"], asked):
                 self.log.info("DI job %s was not stopped by %s: it is left alone.", di_job_id, ", ".join(asked))
                 return self.result(self.hook.get_di_job(di_job_id), {})
             if start_time is not None or self.force_to_rerun:

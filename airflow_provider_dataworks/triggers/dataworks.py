@@ -6,9 +6,20 @@ import asyncio
 import importlib
 import time
 from collections.abc import AsyncIterator, Mapping
+from types import ModuleType
 from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+_modules: dict[str, ModuleType] = {}
+
+
+async def _loaded(name: str) -> Any:
+    """Return a module of this folder; with the client's it takes a while to load, which others must not wait for."""
+    # Into a thread only once: a restarted triggerer runs a thousand of these in a row.
+    if name not in _modules:
+        _modules[name] = await asyncio.to_thread(importlib.import_module, f"airflow_provider_dataworks.triggers.{name}")
+    return _modules[name]
 
 
 class DIJobStatusTrigger(BaseTrigger):
@@ -75,13 +86,12 @@ class DIJobStatusTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and tell the outcome in one event."""
-        # The client's modules take some milliseconds to load, which other triggers must not wait for.
-        events = await asyncio.to_thread(importlib.import_module, "airflow_provider_dataworks.triggers.events")
+        events = await _loaded("events")
         outcome = await self._outcome()
         yield TriggerEvent({**events.event_for(outcome), "report": self.report})  # type: ignore[no-untyped-call]
 
     async def _outcome(self) -> Any:
-        watchers = await asyncio.to_thread(importlib.import_module, "airflow_provider_dataworks.triggers.watchers")
+        watchers = await _loaded("watchers")
         from airflow.providers.common.compat.sdk import AirflowException
 
         from airflow_provider_dataworks.client.replies import Verdict

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from airflow_provider_dataworks.client.asking import Service
-from airflow_provider_dataworks.client.transport import AsyncSession, arun, tls_context
+from airflow_provider_dataworks.client.transport import AsyncSession, arun, make_ready
 from airflow_provider_dataworks.client.watching import Watcher
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
@@ -49,7 +49,7 @@ _doors: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Door]] =
 async def _open(conn_id: str) -> _Office:
     hook = DataWorksHook(conn_id)
     await hook.load_account()
-    await asyncio.to_thread(tls_context)
+    await asyncio.to_thread(make_ready)
     # A watcher spaces its looks by itself, so that no look sleeps while others wait for theirs.
     return _Office(hook.new_async_session(), replace(hook.service, patience=0))
 

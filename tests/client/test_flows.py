@@ -13,7 +13,7 @@ from fake_dataworks import JOB, PROJECT, REQUEST_ID, START, Drive, FakeDataWorks
 from airflow_provider_dataworks.client import asking, changes, flows
 from airflow_provider_dataworks.client.changes import Plan
 from airflow_provider_dataworks.client.decoding import Reply
-from airflow_provider_dataworks.client.pace import Pace
+from airflow_provider_dataworks.client.pace import SLACK, Pace
 from airflow_provider_dataworks.client.policy import ATTEMPTS, error_of, retrying
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus
 from airflow_provider_dataworks.client.settings import API_2020, API_2024, API_VERSIONS
@@ -432,7 +432,7 @@ def test_calls_wait_for_their_slot(drive: Drive):
     for _ in range(5):
         drive(flows.get_di_job(drive.service, JOB))
 
-    assert drive.slept == [1.0, 1.0]
+    assert drive.slept == pytest.approx([1.0 + SLACK] * 2)
 
 
 def test_waits_between_tries_are_logged_with_their_reason(drive: Drive, caplog: pytest.LogCaptureFixture):
@@ -529,7 +529,7 @@ def test_many_conversations_share_one_client(drive: Drive):
     jobs = drive.in_loop(all_of_them())
 
     assert [job.id for job in jobs] == [JOB] * 20
-    assert most == 10
+    assert most == 16
 
 
 def test_a_reply_is_a_plain_value(drive: Drive):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -13,7 +15,7 @@ from airflow_provider_dataworks.client import flows
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.settings import Settings
 from airflow_provider_dataworks.client.signer import Signer
-from airflow_provider_dataworks.client.transport import Session, proxy_for, tls_context, user_agent
+from airflow_provider_dataworks.client.transport import Session, make_ready, proxy_for, tls_context, user_agent
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 
@@ -38,6 +40,24 @@ def test_one_process_has_one_trust_store():
     assert tls_context() is tls_context()
     assert tls_context().verify_mode is ssl.CERT_REQUIRED
     assert tls_context().check_hostname
+
+
+def test_what_a_loop_would_wait_for_is_loaded_before():
+    """In another process, because here it is loaded already."""
+    program = (
+        "import sys; from airflow_provider_dataworks.client.transport import make_ready\n"
+        "before = 'anyio._backends._asyncio' in sys.modules; make_ready()\n"
+        "print(before, 'anyio._backends._asyncio' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_making_ready_twice_does_no_harm():
+    """The second connection of a triggerer does it again."""
+    make_ready()
+    make_ready()
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,11 @@ def airflow_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return env
 
 
-def run(env: dict[str, str], *words: str) -> str:
-    """Run this interpreter away from the tree, and show what it said if it fails."""
+def run(env: dict[str, str], *words: str, expect: bool = True) -> str:
+    """Run this interpreter away from the tree, and show what it said if it fails where it is expected not to."""
     home = env["AIRFLOW_HOME"]
     done = subprocess.run([sys.executable, *words], env=env, cwd=home, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{words}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    assert done.returncode == 0 or not expect, f"{words}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
     return done.stdout
 
 
@@ -96,6 +96,13 @@ class Emulator:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
             connection.request("GET", "/_emulator/state")
             return json.loads(connection.getresponse().read())
+
+    def refuse(self, operation: str) -> None:
+        """Refuse all calls of an operation for good."""
+        rule = {"operation": operation, "times": None, "error": {"status": 403, "code": "Forbidden.RAM"}}
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("POST", "/_emulator/faults", json.dumps(rule), {"Content-Type": "application/json"})
+            assert connection.getresponse().status == 200
 
     def wait_ready(self) -> None:
         """Wait until it answers."""
@@ -148,27 +155,37 @@ def test_the_connection_form_is_complete(airflow_env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "dag_id", "jobs"),
+    ("folder", "dag_id", "state", "jobs"),
     [
-        pytest.param("example_dags", "example_dataworks_stop", {JOB_ID: ("Stopped", 1, 0)}, id="blocking"),
+        pytest.param("example_dags", "example_dataworks_stop", "success", {JOB_ID: ("Stopped", 1, 0)}, id="blocking"),
         pytest.param(
             "tests/matrix/dags",
             "matrix_deferred",
+            "success",
             {JOB_ID: ("Stopped", 1, 0), OTHER_JOB_ID: ("Stopped", 1, 0)},
             id="mapped-and-deferred",
         ),
         pytest.param(
             "tests/matrix/dags",
             "matrix_maintenance",
+            "success",
             {JOB_ID: ("Running", 1, 1), OTHER_JOB_ID: ("Running", 1, 1)},
             id="maintenance",
+        ),
+        pytest.param(
+            "tests/matrix/dags", "matrix_restart_fails", "failed", {JOB_ID: ("Stopped", 1, 0)}, id="restart-fails"
         ),
     ],
 )
 def test_a_dag_run_does_what_it_says(
-    airflow_env: dict[str, str], emulator: Emulator, folder: str, dag_id: str, jobs: dict[str, tuple[str, int, int]]
+    airflow_env: dict[str, str],
+    emulator: Emulator,
+    folder: str,
+    dag_id: str,
+    state: str,
+    jobs: dict[str, tuple[str, int, int]],
 ) -> None:
-    """The run succeeds, and each job has the status, the stops and the starts it should have.
+    """The run ends as it should, and each job has the status, the stops and the starts it should have.
 
     The run's state is read from the database: `airflow dags test` ends well even when the run fails.
     """
@@ -184,10 +201,12 @@ def test_a_dag_run_does_what_it_says(
         "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / folder),
     }
-    said = run(env, "-m", "airflow", "dags", "test", dag_id)
+    if state == "failed":
+        emulator.refuse("StartDIJob")
+    said = run(env, "-m", "airflow", "dags", "test", dag_id, expect=state == "success")
     with closing(sqlite3.connect(Path(env["AIRFLOW_HOME"]) / "airflow.db")) as database:
         states = database.execute("select state from dag_run where dag_id = ?", (dag_id,)).fetchall()
-    assert states == [("success",)], said[-6000:]
+    assert states == [(state,)], said[-6000:]
     found = emulator.state()["jobs"]
     assert {
         job_id: (job["status"], job["effective_stops"], job["effective_starts"])

@@ -1,0 +1,133 @@
+"""One real Airflow and one emulated DataWorks for all tests in here; both are gone at the end, whatever happens."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from real_airflow import Run
+
+from airflow_provider_dataworks.emulator import Emulator, Job
+from demo.airflow_processes import LocalAirflow, ProcessProblem, RestProblem
+
+ROOT = Path(__file__).parents[2]
+DAG_FOLDERS = (ROOT / "example_dags", Path(__file__).parent / "dags")
+WORKSPACE = 1967
+REGION = "cn-shanghai"
+
+# So that a killed worker or triggerer is missed within seconds, as it is within minutes elsewhere.
+IMPATIENCE = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+}
+
+_AIRFLOW = pytest.StashKey[LocalAirflow]()
+_RUNS = pytest.StashKey[list[Run]]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ended_orderly() -> Iterator[None]:
+    """SIGTERM, as CI sends it when time is up, ends the tests through every fixture: nothing stays behind."""
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: pytest.exit("ended by SIGTERM", 128 + number))
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """An emulated DataWorks without jobs."""
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def airflow(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[LocalAirflow]:
+    """A real Airflow with the example DAGs and those in dags/, and `dataworks_default` leading to the emulator."""
+    connection = {
+        "conn_type": "dataworks",
+        "host": emulator.url,
+        "login": emulator.access_key_id,
+        "password": emulator.access_key_secret,
+        "extra": {"region": REGION},
+    }
+    env = {**IMPATIENCE, "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection), "DATAWORKS_JOBS": "40"}
+    with tempfile.TemporaryDirectory(prefix="dataworks-e2e-", ignore_cleanup_errors=True) as directory:
+        home = Path(directory)
+        for folder in DAG_FOLDERS:
+            shutil.copytree(folder, home / "dags", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        with LocalAirflow(home, home / "dags", env=env, parallelism=6) as running:
+            request.session.stash[_AIRFLOW] = running
+            running.migrate()
+            running.start()
+            running.wait_healthy()
+            running.add_pool("dataworks", 40, include_deferred=True)
+            yield running
+
+
+@pytest.fixture
+def start_run(airflow: LocalAirflow, request: pytest.FixtureRequest) -> Iterator[Callable[..., Run]]:
+    """Start a run of a DAG: `start_run(dag_id, job=1, ...)`, with its conf; runs that still go on are ended."""
+    runs: list[Run] = request.node.stash.setdefault(_RUNS, [])
+
+    def start(dag_id: str, **conf: Any) -> Run:
+        airflow.unpause(dag_id)
+        run = Run(airflow, dag_id, airflow.trigger(dag_id, conf))
+        runs.append(run)
+        return run
+
+    yield start
+    with suppress(OSError, RestProblem):
+        for run in runs:
+            run.end()
+
+
+_job_ids = itertools.count(1001)
+
+
+@pytest.fixture
+def new_job(emulator: Emulator) -> Callable[..., Job]:
+    """Add a running job with an id of its own; keyword arguments are its fields."""
+
+    def add(**fields: Any) -> Job:
+        return emulator.add_job(next(_job_ids), project_id=WORKSPACE, **fields)
+
+    return add
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Fail what was skipped, since a real run that did not happen proves nothing; and show what happened."""
+    report: pytest.TestReport = yield
+    if report.skipped:
+        report.outcome, report.longrepr = "failed", f"A real run may not be skipped: {report.longrepr}"
+    if report.failed:
+        report.sections.append(("what happened", "\n".join(_what_happened(item))))
+    return report
+
+
+def _what_happened(item: pytest.Item) -> Iterator[str]:
+    for run in item.stash.get(_RUNS, []):
+        try:
+            yield run.account()
+        except (OSError, RestProblem, ProcessProblem) as problem:
+            yield f"{run.dag_id} {run.run_id}: cannot be asked about: {problem}"
+    emulator = getattr(item, "funcargs", {}).get("emulator")
+    if emulator is not None:
+        state = emulator.state()
+        yield f"emulator: calls {state['calls']}, troubles {state['troubles']}"
+        for job in emulator.jobs():
+            history = " -> ".join(status for _, status in job.history)
+            yield f"  job {job.id}: {history}; {job.stop_calls} StopDIJob, {job.effective_stops} effective"
+    airflow = item.session.stash.get(_AIRFLOW, None)
+    if airflow is not None:
+        for process in airflow.processes.values():
+            yield process.tail()

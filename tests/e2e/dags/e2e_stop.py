@@ -1,0 +1,20 @@
+"""DAGs of one stop: `e2e_stop_blocking` and `e2e_stop_deferred`; the conf of a run names the job."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+
+for name, deferrable in (("blocking", False), ("deferred", True)):
+    with DAG(f"e2e_stop_{name}", schedule=None, params={"job": Param(1, type="integer")}):
+        StopDIJobOperator(
+            task_id="stop",
+            di_job_id="{{ params.job }}",
+            deferrable=deferrable,
+            poll_interval=1,
+            timeout=300,
+            retries=2,
+            retry_delay=1,
+            retry_exponential_backoff=False,
+        )
