@@ -31,7 +31,9 @@ demo: .venv/.ready #* Stop an emulated job from a DAG on a real Airflow, and che
 	@$(BIN)/python -m demo.run
 
 bench: .venv/.ready #* Measure calls, event loop, CPU, rate and imports against baselines (15 minutes, a quiet machine)
-	@failed=; for name in import_cost blocking_call concurrent_tls watcher mapped_stops; do $(BIN)/python -m benchmarks.$$name || failed=1; done; test -z "$$failed"
+	@failed=; for name in import_cost blocking_call concurrent_tls watcher mapped_stops; do \
+		$(BIN)/python -m benchmarks.$$name || failed=1; \
+	done; $(BIN)/python benchmarks/windows.py || failed=1; test -z "$$failed"
 
 test: .venv/.ready #* Run all tests on Airflow 3.3 (ARGS="-k word" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 # The one line to change when the project moves to httpx2, the maintained fork with the same names.
@@ -24,6 +24,7 @@ from airflow_provider_dataworks.client.credentials import without_keys
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.settings import Settings
 from airflow_provider_dataworks.client.signer import FORM, Signer
+from airflow_provider_dataworks.client.signing import form_body
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 T = TypeVar("T")
@@ -101,7 +102,8 @@ class _Wire:
         self._settings, self._signer = settings, signer
         self._url = httpx.URL(f"{settings.endpoint}/")
         timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
-        self._timeout = timeout.as_dict()
+        # A request of this size is written at once, into the socket's buffer: no timer is needed for that.
+        self._timeout = {**timeout.as_dict(), "write": None}
         self._headers = {
             "host": self._url.netloc.decode("ascii"),
             "accept": "application/json",
@@ -132,7 +134,7 @@ class _Wire:
         query, body = call.params, b""
         # The older signature carries everything in the query, whatever the operation's place for its parameters is.
         if not (call.in_query or self._signer.in_query):
-            query, body = {}, urlencode(sorted(call.params.items())).encode("ascii")
+            query, body = {}, form_body(call.params)
             headers["content-type"] = FORM
         if call.method == "POST":
             headers["content-length"] = str(len(body))
@@ -169,6 +171,11 @@ class _Wire:
         )
 
 
+def _is_encoded(response: httpx.Response) -> bool:
+    # By the raw headers: looking one up by name makes the library guess the encoding of them all, for each answer.
+    return any(name.lower() == b"content-encoding" for name, _ in response.headers.raw)
+
+
 class _Limit:
     """How large and how slow an answer may be."""
 
@@ -203,7 +210,7 @@ class Session:
         try:
             response = self._transport.handle_request(self._wire.request(send))
             try:
-                pieces = response.iter_bytes() if "content-encoding" in response.headers else response.stream
+                pieces = response.iter_bytes() if _is_encoded(response) else response.stream
                 body = b"".join([limit.passed(chunk) for chunk in pieces])  # type: ignore[union-attr]
             finally:
                 response.close()
@@ -239,7 +246,7 @@ class AsyncSession:
             limit = self._wire.limit()
             response = await transport.handle_async_request(self._wire.request(send))
             try:
-                pieces = response.aiter_bytes() if "content-encoding" in response.headers else response.stream
+                pieces = response.aiter_bytes() if _is_encoded(response) else response.stream
                 body = b"".join([limit.passed(chunk) async for chunk in pieces])  # type: ignore[union-attr]
             finally:
                 await response.aclose()
