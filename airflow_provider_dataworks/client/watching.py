@@ -98,13 +98,16 @@ class Watcher:
         except TimeoutError:
             raise _gave_up(wait) from wait.trouble
         finally:
-            self._leave(wait)
+            self._waits.remove(wait)
+            if not self._waits:
+                await self._end()
 
-    def _leave(self, wait: _Wait) -> None:
-        self._waits.remove(wait)
-        if not self._waits and self._task is not None:
-            self._task.cancel()
-            self._task = None
+    async def _end(self) -> None:
+        task, self._task = self._task, None
+        assert task is not None  # noqa: S101 - it began with the first wait
+        task.cancel()
+        # Until it has let go of its look: whoever leaves last closes the connections next.
+        await asyncio.wait((task,))
 
     async def _run(self) -> None:
         try:
@@ -128,11 +131,11 @@ class Watcher:
             left = min((wait.latest for wait in waits), default=_now() + _SLOWEST) - _now()
             if waits and left <= 0:
                 return
+            alarm = asyncio.get_running_loop().call_later(left, self._changed.set)
             try:
-                async with asyncio.timeout(left):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+                await self._changed.wait()
+            finally:
+                alarm.cancel()
 
     def _plan_next(self) -> None:
         now = _now()

@@ -44,6 +44,7 @@ class Scene:
         self.dataworks = FakeDataWorks(self.epoch)
         self.dataworks.jobs.clear()
         self.calls: list[tuple[float, str]] = []
+        self.asked: list[tuple[float, int | None]] = []
         settings = Settings("https://dataworks.cn-shanghai.aliyuncs.com")
         keys = StaticCredentials(Credentials("LTAIinvented", "invented-secret"))
         auth = Signer(settings.signature, keys, clock=self.epoch)
@@ -58,6 +59,7 @@ class Scene:
     async def exchange(self, send: Send) -> Reply:
         """Send without waiting for anything real."""
         self.calls.append((self.now(), send.call.action))
+        self.asked.append((self.now(), send.call.di_job_id))
         await asyncio.sleep(0)
         return self._session.exchange(send)
 
@@ -309,6 +311,22 @@ def test_a_deadline_holds_even_while_the_service_asks_to_wait() -> None:
         assert scene.now() <= 120 + 30
 
     play(work)
+
+
+def test_a_wait_that_has_just_begun_is_not_looked_at_early() -> None:
+    """Another's round comes before its first ten seconds are over: it keeps its own time."""
+
+    async def work(scene: Scene) -> None:
+        scene.jobs(2, "Running", "Stopped")
+        early = scene.wait(1, poll=12)
+        await asyncio.sleep(11)
+        late = scene.wait(2, poll=12)
+        await asyncio.gather(early, late)
+        first_look_at_2 = next(when for when, job in scene.asked if job == 2)
+
+        assert first_look_at_2 >= 11 + FIRST_LOOK
+
+    play(work, project_id=None)
 
 
 def test_the_pace_is_kept_whatever_is_due() -> None:
