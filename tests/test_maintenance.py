@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, task
 from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.serialization.serialized_objects import DagSerialization
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
@@ -43,7 +44,7 @@ def job(emulator: Emulator, connect: Callable[..., None]) -> Emulator:
     [(JOB, False), (str(JOB), False), ("{{ params.job }}", False), ([JOB, 5], True), ((JOB, 5), True)],
 )
 def test_it_is_wired_so_that_the_restart_always_runs(ids: Any, mapped: bool) -> None:
-    """Marker as setup, restart as its teardown that fails the run, and a leaf behind both."""
+    """Marker as setup, restart as its teardown that fails the run, and a leaf behind the maintenance."""
     with a_dag("wired") as dag:
 
         @task
@@ -62,13 +63,15 @@ def test_it_is_wired_so_that_the_restart_always_runs(ids: Any, mapped: bool) -> 
         "maintenance.check": {"first"},
         "first": {"second"},
         "second": {"maintenance.done", "maintenance.restart"},
-        "maintenance.restart": {"maintenance.done"},
+        "maintenance.restart": set(),
         "maintenance.done": set(),
     }
     restart = dag.get_task("maintenance.restart")
     assert dag.get_task("maintenance.open").is_setup
     assert restart.is_teardown
+    serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task(restart.task_id)
     assert restart.on_failure_fail_dagrun
+    assert serialized.on_failure_fail_dagrun
     assert dag.get_task("maintenance.stop").is_mapped is mapped
     assert restart.is_mapped is mapped
 
