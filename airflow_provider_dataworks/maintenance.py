@@ -151,8 +151,8 @@ class DIJobMaintenance(TaskGroup):
         return operator.partial(task_id=task_id, **arguments).expand(di_job_id=ids)
 
     def _fail_the_run_with_a_mapped_restart(self) -> None:
-        # Airflow forgets on_failure_fail_dagrun of a mapped teardown when it serializes the DAG. Airflow 3 decides by what
-        # stands here; 2.11 does not, but there a leaf behind the teardown fails with it.
+        # Airflow forgets on_failure_fail_dagrun of a mapped teardown when it serializes the DAG. Airflow 3 decides by
+        # what stands here; 2.11 does not, but there a leaf behind the teardown fails with it.
         if AIRFLOW_V_3_0_PLUS:
             self.restart.partial_kwargs["on_failure_fail_dagrun"] = True
         else:
