@@ -47,7 +47,8 @@ class DIJobMaintenance(TaskGroup):
     The group holds ``open`` (a setup that cannot fail), ``stop``, ``check``, your tasks, ``restart`` (a teardown) and
     ``done``, a leaf that keeps failures visible. The restart runs when stop, check or maintenance fail, and when the
     run is marked failed by hand; it starts only what this run stopped; and if it fails, the run fails. (Not yet sure on
-    Airflow 3 where several jobs make it a mapped task: watch that task itself.) One thing no DAG can promise: ``dagrun_timeout`` skips teardowns too, so a DAG that has one is refused.
+    Airflow 3 where several jobs make it a mapped task: watch that task itself.) One thing no DAG can promise:
+    ``dagrun_timeout`` skips teardowns too, so a DAG that has one is refused.
 
     Used as a decorator, the function's tasks are the maintenance::
 
