@@ -16,8 +16,8 @@ from airflow.providers.common.compat.sdk import TaskGroup
 
 from airflow_provider_dataworks.memory import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
+from airflow_provider_dataworks.outcome import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
-from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 try:
@@ -46,8 +46,8 @@ class DIJobMaintenance(TaskGroup):
 
     The group holds ``open`` (a setup that cannot fail), ``stop``, ``check``, your tasks, ``restart`` (a teardown) and
     ``done``, a leaf that keeps failures visible. The restart runs when stop, check or maintenance fail, and when the
-    run is marked failed by hand; it starts only what this run stopped; and if it fails, the run fails. (Not yet sure on
-    Airflow 3 where several jobs make it a mapped task: watch that task itself.) One thing no DAG can promise:
+    run is marked failed by hand; it starts only what this run stopped; and if it fails, the run fails: of several jobs
+    (mapped tasks) a further teardown, ``restarted``, names those that are still down. One thing no DAG can promise:
     ``dagrun_timeout`` skips teardowns too, so a DAG that has one is refused.
 
     Used as a decorator, the function's tasks are the maintenance::
@@ -128,7 +128,7 @@ class DIJobMaintenance(TaskGroup):
             # The leaf is no teardown: without it a failed stop would end in a green run.
             last >> self.done
             if hasattr(self.restart, "partial_kwargs"):
-                self._fail_the_run_with_a_mapped_restart()
+                self.restart >> self._outcome()
         super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., DIJobMaintenance]:
@@ -151,13 +151,12 @@ class DIJobMaintenance(TaskGroup):
         arguments.setdefault("map_index_template", "{{ task.di_job_id }}")
         return operator.partial(task_id=task_id, **arguments).expand(di_job_id=ids)
 
-    def _fail_the_run_with_a_mapped_restart(self) -> None:
-        # Airflow forgets on_failure_fail_dagrun of a mapped teardown when it serializes the DAG. Airflow 3 decides by
-        # what stands here; 2.11 does not, but there a leaf behind the teardown fails with it.
-        if AIRFLOW_V_3_0_PLUS:
-            self.restart.partial_kwargs["on_failure_fail_dagrun"] = True
-        else:
-            self.restart >> self.done
+    def _outcome(self) -> Any:
+        # Only a teardown that is not mapped keeps, in Airflow's serialized DAG, that its failure fails the run.
+        self.outcome = RestartOutcomeOperator(
+            task_id="restarted", stopped_by=[self.stop.task_id], started_by=[self.restart.task_id]
+        )
+        return self.outcome.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
 
     def _approve(self) -> Any:
         try:

@@ -7,5 +7,4 @@ from packaging.version import Version
 
 _RELEASE = Version(airflow_version).release
 
-AIRFLOW_V_3_0_PLUS: bool = _RELEASE >= (3, 0)
 AIRFLOW_V_3_3_PLUS: bool = _RELEASE >= (3, 3)

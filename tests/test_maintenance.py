@@ -65,12 +65,20 @@ def test_it_is_wired_so_that_the_restart_always_runs(ids: Any, mapped: bool) -> 
         "second": {"maintenance.done", "maintenance.restart"},
         "maintenance.restart": set(),
         "maintenance.done": set(),
-    }
-    restart = dag.get_task("maintenance.restart")
+    } | (
+        {
+            "maintenance.open": {"maintenance.stop", "maintenance.restart", "maintenance.restarted"},
+            "maintenance.restart": {"maintenance.restarted"},
+            "maintenance.restarted": set(),
+        }
+        if mapped
+        else {}
+    )
+    restart, last = dag.get_task("maintenance.restart"), "maintenance.restarted" if mapped else "maintenance.restart"
     assert dag.get_task("maintenance.open").is_setup
     assert restart.is_teardown
-    serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task(restart.task_id)
-    assert restart.on_failure_fail_dagrun
+    serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task(last)
+    assert serialized.is_teardown
     assert serialized.on_failure_fail_dagrun
     assert dag.get_task("maintenance.stop").is_mapped is mapped
     assert restart.is_mapped is mapped
@@ -193,6 +201,24 @@ def test_a_restart_that_fails_is_red(job: Emulator, ids: Any, map_index: int) ->
     assert state == "failed"
     assert tasks["maintenance.restart", map_index].state == "failed"
     assert job.job(JOB).status == "Stopped"
+
+
+def test_of_several_jobs_the_one_that_stays_down_is_named(job: Emulator) -> None:
+    """The others run again; the run is red because of the one, and the error says which."""
+    job.add_job(5, "Running", stop_seconds=0.1)
+    job.inject({"operation": "StartDIJob", "job_id": 5, "times": None, "error": {"status": 403, "code": "Forbidden"}})
+    with a_dag("one_stays_down") as dag, DIJobMaintenance(di_job_ids=[JOB, 5], **FAST):
+        pass
+
+    state, tasks = run_dag(dag)
+
+    assert state == "failed"
+    assert {name: found.state for (name, index), found in tasks.items() if index < 0} == {
+        "maintenance.open": "success",
+        "maintenance.done": "success",
+        "maintenance.restarted": "failed",
+    }
+    assert (job.job(JOB).status, job.job(5).status) == ("Running", "Stopped")
 
 
 def test_only_what_this_run_stopped_is_started(job: Emulator) -> None:

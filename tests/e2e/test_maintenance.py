@@ -88,6 +88,32 @@ def test_the_restart_fails(emulator: Emulator, job: int, start_run: Callable[...
     assert "What to do:" in run.log(1, "maintenance.restart")
 
 
+def test_the_restart_of_one_of_several_jobs_fails(
+    emulator: Emulator, new_job: Callable[..., Job], start_run: Callable[..., Run]
+) -> None:
+    """The other runs again; the run is red, and says which job is down."""
+    fine, down = (new_job(stop_seconds=1, start_seconds=1).id for _ in range(2))
+    emulator.inject({"operation": "StartDIJob", "job_id": down, **FORBIDDEN})
+    run = start_run("e2e_maintenance_mapped", jobs=[fine, down])
+
+    assert run.wait_end(150) == "failed"
+    assert account(emulator, fine) == ("Running", 1, 1)
+    assert account(emulator, down) == ("Stopped", 1, 0)
+    assert f"not started again: {down}" in run.log(1, "maintenance.restarted")
+
+
+def test_several_jobs_are_maintained(
+    emulator: Emulator, new_job: Callable[..., Job], start_run: Callable[..., Run]
+) -> None:
+    """By mapped tasks: all are stopped and started once."""
+    jobs = [new_job(stop_seconds=1, start_seconds=1).id for _ in range(3)]
+    run = start_run("e2e_maintenance_mapped", jobs=jobs)
+
+    assert run.wait_end(150) == "success"
+    assert [account(emulator, job) for job in jobs] == [("Running", 1, 1)] * 3
+    assert run.result("maintenance.restarted") == jobs
+
+
 def test_the_worker_dies_during_the_stop(
     airflow: LocalAirflow, emulator: Emulator, job: int, start_run: Callable[..., Run]
 ) -> None:

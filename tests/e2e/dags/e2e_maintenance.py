@@ -1,4 +1,4 @@
-"""DAGs of one maintenance: `e2e_maintenance` and `e2e_maintenance_deferred`; the conf of a run says what happens."""
+"""DAGs of one maintenance: `e2e_maintenance` with `_deferred` and `_mapped`; the conf of a run says what happens."""
 
 from __future__ import annotations
 
@@ -32,3 +32,18 @@ for name, deferrable in (("e2e_maintenance", False), ("e2e_maintenance_deferred"
             restart_args=AGAIN,
         ):
             maintain()
+
+with DAG("e2e_maintenance_mapped", schedule=None, params={"jobs": [1]}):
+
+    @task
+    def which_jobs(params: dict[str, Any]) -> list[int]:
+        """Return the jobs that the run was told."""
+        return list(params["jobs"])
+
+    with DIJobMaintenance(
+        di_job_ids=which_jobs(),
+        stop_args={**AGAIN, "deferrable": True},
+        check_args={"poke_interval": 1, "timeout": 30},
+        restart_args=AGAIN,
+    ):
+        pass
