@@ -1,4 +1,4 @@
-"""Whether a maintenance left a DI job down that it had stopped; reads what the run's tasks said, and asks nobody else."""
+"""Whether a maintenance left a DI job down that it had stopped, by what the run's tasks said; it asks nobody else."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class RestartOutcomeOperator(BaseOperator):
 
     ui_color = "#d9f2d9"
 
-    def __init__(self, *, stopped_by: Iterable[str], started_by: Iterable[str], retries: int = 3, **kwargs: Any) -> None:
-        super().__init__(retries=retries, **kwargs)
+    def __init__(self, *, stopped_by: Iterable[str], started_by: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(**{"retries": 3, **kwargs})
         self.stopped_by = list(stopped_by)
         self.started_by = list(started_by)
 
@@ -41,11 +41,11 @@ class RestartOutcomeOperator(BaseOperator):
         down = sorted(stopped - _done(context["ti"].xcom_pull(task_ids=self.started_by)))
         with crossing():
             if down:
-                jobs = ", ".join(map(str, down))
+                jobs, tasks = ", ".join(map(str, down)), ", ".join(self.started_by)
                 raise DIJobFailed(
                     f"this run stopped {len(stopped)} DI jobs, and these were not started again: {jobs}.",
                     di_job_id=down[0] if len(down) == 1 else None,
-                    remedy=f"See the log of {', '.join(self.started_by)}, then clear that task or start the jobs by hand.",
+                    remedy=f"See the log of {tasks}, then clear that task or start the jobs by hand.",
                 )
         return sorted(stopped)
 
