@@ -50,7 +50,7 @@ CONN_FIELDS: dict[str, dict[str, object]] = {
     ),
     "max_qps": _number(
         "Calls per second",
-        "The most one process makes; 5 if empty, which is what most editions allow.",
+        "The most that one machine makes; 5 if empty, which is what most editions allow.",
         minimum=0.1,
         maximum=1000,
     ),

@@ -2,31 +2,32 @@
 
     python -m benchmarks.mapped_stops [--jobs N]
 
-``StopDIJobOperator(deferrable=True)`` for each of 500 running jobs, executed by eight workers; each defers, the
-triggers run in one event loop in a thread of their own, and ``execute_complete`` ends each task. The emulator, in
-another process, refuses what exceeds five calls a second (a token bucket that holds five). Takes about four minutes.
+``StopDIJobOperator(deferrable=True)`` for each of 500 running jobs. Each task has a process of its own, as in Airflow,
+eight at a time, and another one to end in (``execute_complete``); the triggers run in a process of their own, too. The
+emulator, in one more, refuses what exceeds five calls a second (a token bucket that holds five). Takes four minutes.
 
 - *all stopped, by one effective stop each, none failed*: the emulator's own count, and the tasks' results.
 - *wall time*: from the first task to the last, against the calls that the emulator served or refused, at five a second:
   at most 1.1 times that. So neither waiting without need nor hasty repeating goes unseen.
 - *refused*: calls refused for their rate, of all. Under 5 %.
 
-Misleading when: taken for tasks in processes of their own, as most executors run them. Here all share one pace; there
-each process keeps ``max_qps`` by itself only, and a pool must keep the number of stops at work small. With few jobs the
-wait after the last stop, up to one ``poll_interval`` (10 s here), is a large part of the wall time.
+Misleading when: taken for workers on several machines, whose processes share no pace: there a pool must keep the number
+of stops at work small. With few jobs the wait after the last stop, up to one ``poll_interval`` (10 s here), is a large
+part of the wall time.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import os
 import sys
-import threading
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from typing import Any
 
 from benchmarks.measure import (
@@ -67,62 +68,73 @@ class TaskInstance:
         """Take a pushed value."""
 
 
-class Triggerer:
-    """An event loop in a thread of its own that runs triggers."""
+def triggerer(pipe: Connection) -> None:
+    """Be a triggerer: run what comes in by the pipe, each trigger to its event, and send that back."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+    async def event_of(number: int, arguments: dict[str, Any]) -> None:
+        from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
-    def run(self, trigger: Any) -> Future[dict[str, Any]]:
-        """Run a trigger, rebuilt from what Airflow stores of it, to its event."""
-        _, arguments = trigger.serialize()
-        return asyncio.run_coroutine_threadsafe(self._event(type(trigger)(**arguments)), self._loop)
+        async for event in DIJobStatusTrigger(**arguments).run():
+            pipe.send((number, dict(event.payload)))
 
-    async def _event(self, trigger: Any) -> dict[str, Any]:
-        async for event in trigger.run():
-            return dict(event.payload)
-        raise RuntimeError("the trigger ended without an event")
+    async def serve() -> None:
+        async with asyncio.TaskGroup() as group:
+            while (task := await asyncio.to_thread(pipe.recv)) is not None:
+                group.create_task(event_of(*task))
+
+    asyncio.run(serve())
 
 
-def stop(job_id: int, triggerer: Triggerer) -> tuple[Any, Future[dict[str, Any]]]:
-    """Execute one task up to its deferral; the task and the event to come."""
-    from airflow.providers.common.compat.sdk import TaskDeferred
-
+def operator(job_id: int) -> Any:
+    """Make the operator of one task."""
     from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 
-    task = StopDIJobOperator(
+    return StopDIJobOperator(
         task_id=f"stop_{job_id}", di_job_id=job_id, deferrable=True, poll_interval=POLL_INTERVAL, timeout=3600
     )
+
+
+def begin(job_id: int) -> tuple[int, dict[str, Any] | str]:
+    """Execute one task up to its deferral, in a process of its own; what its trigger is made of, or why it failed."""
+    from airflow.providers.common.compat.sdk import TaskDeferred
+
     context: Any = {"ti": TaskInstance(), "task_state_store": Store()}
     try:
-        task.execute(context)
+        operator(job_id).execute(context)
     except TaskDeferred as deferral:
-        return task, triggerer.run(deferral.trigger)
-    raise RuntimeError(f"the task of DI job {job_id} did not defer")
+        return job_id, dict(deferral.trigger.serialize()[1])
+    except Exception as error:  # of one task; the others go on
+        return job_id, f"{type(error).__name__}: {error}"
+    return job_id, "the task did not defer"
+
+
+def end(job_id: int, event: dict[str, Any]) -> dict[str, Any] | str:
+    """Execute the rest of one task, in a process of its own; what it returned, or why it failed."""
+    try:
+        return dict(operator(job_id).execute_complete({}, event))
+    except Exception as error:  # of one task
+        return f"{type(error).__name__}: {error}"
 
 
 def stop_all(job_ids: Sequence[int]) -> tuple[list[dict[str, Any]], list[str]]:
     """Run all tasks to their ends; what they returned, and how those failed that did."""
-    triggerer, results, failures = Triggerer(), [], []
-
-    def through(job_id: int) -> tuple[Any, Future[dict[str, Any]]] | Exception:
-        try:
-            return stop(job_id, triggerer)
-        except Exception as error:  # of one task; the others go on
-            return error
-
-    with ThreadPoolExecutor(WORKERS) as workers:
-        deferred = list(workers.map(through, job_ids))
-    for found in deferred:
-        try:
-            if isinstance(found, Exception):
-                raise found
-            task, event = found
-            results.append(task.execute_complete({}, event.result(timeout=600)))
-        except Exception as error:  # of one task
-            failures.append(f"{type(error).__name__}: {error}")
-    return results, failures
+    forking = multiprocessing.get_context("fork")
+    pipe, other_end = forking.Pipe()
+    triggers = forking.Process(target=triggerer, args=(other_end,))
+    triggers.start()
+    failures, waiting = [], 0
+    with forking.Pool(WORKERS, maxtasksperchild=1) as workers:
+        for job_id, found in workers.imap_unordered(begin, job_ids):
+            if isinstance(found, str):
+                failures.append(found)
+            else:
+                pipe.send((job_id, found))
+                waiting += 1
+        events = [pipe.recv() for _ in range(waiting)]
+        ended = workers.starmap(end, events)
+    pipe.send(None)
+    triggers.join()
+    return [each for each in ended if not isinstance(each, str)], failures + [e for e in ended if isinstance(e, str)]
 
 
 def figures(seconds: float, seen: Mapping[str, Any], results: Sequence[Mapping[str, Any]], wanted: int) -> list[Figure]:
@@ -155,6 +167,7 @@ def main() -> int:
     jobs = {str(identity): "Running" for identity in ids}
     with airflow_home() as home, emulator(home, jobs=jobs, calls_per_second=QPS, stop_seconds=2) as service:
         os.environ.update(environment(home))
+        tempfile.tempdir = home  # where the processes share their rate of calls
         os.environ["AIRFLOW_CONN_DATAWORKS_DEFAULT"] = connection(service.address["port"], max_qps=QPS)
         # What a worker has imported before its first task.
         import airflow_provider_dataworks.operators.dataworks

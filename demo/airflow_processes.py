@@ -228,6 +228,8 @@ class LocalAirflow:
     def _settings(self, dags_folder: Path, parallelism: int) -> dict[str, str]:
         return {
             "AIRFLOW_HOME": str(self.home),
+            # By a file there the processes share their rate of calls; it goes with the rest.
+            "TMPDIR": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",

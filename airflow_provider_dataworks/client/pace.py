@@ -5,45 +5,68 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
+from airflow_provider_dataworks.client.slots import FREE, Slots, shared_slots
+
 # Calls travel for different times: without this, some would arrive closer together than they left, and be refused.
-SLACK = 0.05  # seconds
+SLACK = 0.03  # seconds
+# The service asks for minutes at most; a moment further away than this was not taken by this clock.
+_FARTHEST = 3600.0  # seconds
 
 
 class Pace:
     """
-    A sliding window that spaces calls out, shared by all conversations of a process with one account.
+    A sliding window that spaces calls out, shared by all conversations with one account.
 
     :param max_qps: calls per second; no second ever holds more.
     :param clock: seconds, monotonic.
+    :param slots: where past calls are kept; by default by this object alone.
     """
 
-    def __init__(self, max_qps: float, clock: Callable[[], float]) -> None:
-        in_window = max(1, int(max_qps))
+    def __init__(self, max_qps: float, clock: Callable[[], float], slots: Slots | None = None) -> None:
         self._period = max(1.0, 1 / max_qps) + SLACK
-        self._slots: deque[float] = deque(maxlen=in_window)
         self._clock = clock
-        self._held_until = float("-inf")
+        self._slots = slots or Slots(row_length(max_qps))
         self._lock = threading.Lock()
 
     def reserve(self) -> float:
         """Take the next free slot and return how many seconds away it is."""
         with self._lock:
-            now = self._clock()
-            full = len(self._slots) == self._slots.maxlen
-            slot = max(now, self._held_until, self._slots[0] + self._period if full else now)
-            self._slots.append(slot)
-            return slot - now
+            return self._slots.update(self._take)
 
     def hold(self, seconds: float) -> None:
         """Give out no slot for these seconds: the service asked everybody to wait."""
+
+        def held(row: list[float]) -> None:
+            row[0] = max(row[0], self._clock() + min(seconds, _FARTHEST))
+
         with self._lock:
-            self._held_until = max(self._held_until, self._clock() + seconds)
+            self._slots.update(held)
+
+    def _take(self, row: list[float]) -> float:
+        # Until when all are held, which moment is the oldest, and the moments of the last calls, in a ring.
+        now = self._clock()
+        held_until, place, room = row[0], row[1], len(row) - 2
+        oldest = int(place) if 0 <= place < room else 0
+        soonest = (held_until, row[2 + oldest] + self._period)
+        slot = max(now, *(moment if moment <= now + _FARTHEST else FREE for moment in soonest))
+        row[1] = (oldest + 1) % room
+        row[2 + oldest] = slot
+        return slot - now
+
+
+def row_length(max_qps: float) -> int:
+    """Return how many numbers a pace keeps: two of its own, and the moments of the calls of one window."""
+    return 2 + max(1, int(max_qps))
 
 
 @functools.lru_cache(maxsize=256)
-def shared_pace(endpoint: str, access_key_id: str, max_qps: float) -> Pace:
-    """Return the one pace of this process for an account at an endpoint: the service counts per account and region."""
-    return Pace(max_qps, time.monotonic)
+def shared_pace(endpoint: str, identity: str, max_qps: float) -> Pace:
+    """
+    Return the pace of this machine for an account at an endpoint: the service counts per account and region.
+
+    :param identity: what stands for the account, such as an AccessKey ID.
+    """
+    slots = shared_slots(f"{endpoint} {identity} {max_qps:g}", row_length(max_qps))
+    return Pace(max_qps, time.monotonic, slots)

@@ -30,7 +30,7 @@ class Settings:
     :param signature: ``ACS3-HMAC-SHA256`` or ``HMAC-SHA1``.
     :param connect_timeout: seconds to wait for a connection.
     :param read_timeout: seconds to wait for the next byte of an answer.
-    :param max_qps: calls per second that this process may make.
+    :param max_qps: calls per second that the processes of this machine may make together.
     """
 
     endpoint: str

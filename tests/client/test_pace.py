@@ -60,3 +60,11 @@ def test_a_hold_keeps_everybody_back():
     free = pace.reserve()
 
     assert (held, free) == (30.0, 0.0)
+
+
+def test_no_hold_is_forgotten_for_being_long():
+    """A day is more than anybody should be kept waiting; an hour is not."""
+    pace = Pace(5, lambda: 100.0)
+    pace.hold(86400)
+
+    assert pace.reserve() == 3600.0
