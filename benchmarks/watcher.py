@@ -13,9 +13,9 @@ is counted too. They watch the emulator in another process, through a connection
 - *loop held*: how late the worst of a row of one-millisecond sleeps came back in the same loop, of all runs. The
   baseline is the same with as many triggers that only sleep, so it is what the machine does. Below it stands the CPU
   that the process took meanwhile, in any of its threads: where that is far less, others had the core. The longest
-  single callback is measured apart. What Airflow had made before the first trigger is kept out of garbage collection, because
-  a full one holds the loop for 100 ms and more, with any triggers, and would hide what ours do; what the waits make is
-  not.
+  single callback is measured apart. What Airflow had made before the first trigger is kept out of garbage collection,
+  because a full one holds the loop for 100 ms and more, with any triggers, and would hide what ours do; what the waits
+  make is not.
 - *memory*: of 1000 waits over 300, a wait, once each was looked at: traced Python memory, and the process's resident
   set. The baseline is the trigger that only sleeps.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -191,3 +192,25 @@ def test_the_window_closes_during_the_maintenance(emulator: Emulator, job: int, 
     assert run.wait_end(150) == "success"
     assert datetime.now(UTC) > closes
     assert account(emulator, job) == ("Running", 1, 1)
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("Approve", ("Running", 1, 1)), ("Reject", ("Running", 0, 0))])
+def test_a_person_is_asked_first(
+    airflow: LocalAirflow,
+    emulator: Emulator,
+    job: int,
+    start_run: Callable[..., Run],
+    answer: str,
+    outcome: tuple[str, int, int],
+) -> None:
+    """Nothing is stopped before the answer, and nothing at all after a no; the restart is then skipped, too."""
+    run = start_run("e2e_maintenance_asked", job=job)
+    asked = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/maintenance.approve/-1/hitlDetails"
+    run.wait_for("the question", lambda: run.task("maintenance.approve")["state"] in ("awaiting_input", "deferred"))
+    time.sleep(5)  # as a person would: who answers while the asking worker still goes home meets apache/airflow#72716
+    assert account(emulator, job) == ("Running", 0, 0)
+    airflow.rest("PATCH", asked, {"chosen_options": [answer], "params_input": {}})
+
+    assert run.wait_end(120) == "success"
+    assert account(emulator, job) == outcome
+    assert run.task("maintenance.restart")["state"] == ("success" if answer == "Approve" else "skipped")

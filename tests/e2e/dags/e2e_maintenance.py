@@ -1,4 +1,4 @@
-"""DAGs of one maintenance: `e2e_maintenance` with `_deferred` and `_mapped`; the conf of a run says what happens."""
+"""DAGs of one maintenance: `e2e_maintenance` and its kin; the conf of a run says what happens."""
 
 from __future__ import annotations
 
@@ -47,3 +47,15 @@ with DAG("e2e_maintenance_mapped", schedule=None, params={"jobs": [1]}):
         restart_args=AGAIN,
     ):
         pass
+
+with (
+    DAG("e2e_maintenance_asked", schedule=None, params={"job": 1}),
+    DIJobMaintenance(
+        di_job_ids="{{ params.job }}",
+        approval={"subject": "Stop it?"},
+        stop_args=AGAIN,
+        check_args={"poke_interval": 1, "timeout": 30},
+        restart_args=AGAIN,
+    ),
+):
+    pass
