@@ -69,13 +69,13 @@ class TaskInstance:
 
 
 def triggerer(pipe: Connection) -> None:
-    """Be a triggerer: run what comes in by the pipe, each trigger to its event, and send that back."""
+    """Be a triggerer: run what comes in by the pipe, each trigger to its event; send the events once all are there."""
+    events: list[tuple[int, dict[str, Any]]] = []
 
     async def event_of(number: int, arguments: dict[str, Any]) -> None:
         from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
-        async for event in DIJobStatusTrigger(**arguments).run():
-            pipe.send((number, dict(event.payload)))
+        events.extend([(number, dict(event.payload)) async for event in DIJobStatusTrigger(**arguments).run()])
 
     async def serve() -> None:
         async with asyncio.TaskGroup() as group:
@@ -83,6 +83,7 @@ def triggerer(pipe: Connection) -> None:
                 group.create_task(event_of(*task))
 
     asyncio.run(serve())
+    pipe.send(events)
 
 
 def operator(job_id: int) -> Any:
@@ -122,17 +123,15 @@ def stop_all(job_ids: Sequence[int]) -> tuple[list[dict[str, Any]], list[str]]:
     pipe, other_end = forking.Pipe()
     triggers = forking.Process(target=triggerer, args=(other_end,))
     triggers.start()
-    failures, waiting = [], 0
+    failures = []
     with forking.Pool(WORKERS, maxtasksperchild=1) as workers:
         for job_id, found in workers.imap_unordered(begin, job_ids):
             if isinstance(found, str):
                 failures.append(found)
             else:
                 pipe.send((job_id, found))
-                waiting += 1
-        events = [pipe.recv() for _ in range(waiting)]
-        ended = workers.starmap(end, events)
-    pipe.send(None)
+        pipe.send(None)
+        ended = workers.starmap(end, pipe.recv())
     triggers.join()
     return [each for each in ended if not isinstance(each, str)], failures + [e for e in ended if isinstance(e, str)]
 
