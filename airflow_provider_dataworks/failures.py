@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -50,6 +51,8 @@ class DIJobWaitTimeout(exceptions.DIJobWaitTimeout, AirflowFailException):
     """The time to wait ran out."""
 
 
+log = logging.getLogger(__name__)
+
 _FAILURES: dict[type[exceptions.DataWorksError], type[exceptions.DataWorksError]] = {
     found.__mro__[1]: found
     for found in (
@@ -73,16 +76,21 @@ def as_airflow_sees_it(error: exceptions.DataWorksError) -> exceptions.DataWorks
         return error
     found = failure(error.message)
     found.__dict__.update(error.__dict__)
-    return found.with_traceback(error.__traceback__)
+    return found
 
 
 @contextmanager
 def crossing() -> Iterator[None]:
-    """Let errors of the block cross into Airflow as what Airflow must do about them."""
+    """
+    Let errors of the block cross into Airflow as what Airflow must do about them.
+
+    The way an error took through the client stays behind, unless the log is at DEBUG: forty frames that are the same
+    for every error, in a red task's log, hide what happened. A mistake of this package, which is no
+    :class:`DataWorksError`, keeps its traceback.
+    """
     try:
         yield
     except exceptions.DataWorksError as error:
-        seen = as_airflow_sees_it(error)
-        if seen is error:
-            raise
-        raise seen from error.__cause__
+        if not isinstance(error, AirflowFailException):
+            log.debug("Where it was raised:", exc_info=True)
+        raise as_airflow_sees_it(error).with_traceback(None) from None

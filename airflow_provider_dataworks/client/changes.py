@@ -14,6 +14,7 @@ from airflow_provider_dataworks.client.calls import Call
 from airflow_provider_dataworks.client.flows import get_di_job, wait
 from airflow_provider_dataworks.client.policy import ATTEMPTS, retrying
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest, DataWorksUnavailable
 
 _RUNS_OR_MAY = (JobStatus.RUNNING, JobStatus.INITIALIZED)
@@ -138,15 +139,23 @@ class _Sending:
         for _ in range(ATTEMPTS):
             try:
                 return (yield from repeated(self._attempt, policy))
-            except DataWorksInvalidRequest:
+            except DataWorksInvalidRequest as refusal:
                 refused_in, self._job = self._job.status, (yield from get_di_job(self._service, self._job.id))
                 if not self._pending(self._job.status):
                     break  # it came to where it should be in the meantime
                 if self._job.status == refused_in:
                     if refused_in is JobStatus.INITIALIZED and not self.maybe_arrived:
                         break  # it never ran, so there is nothing to stop; or it is starting already
-                    raise
+                    raise self._explained(refusal) from None
         return Change(self._job, self._before, sent=self.maybe_arrived, request_id=None)
+
+    def _explained(self, refusal: DataWorksInvalidRequest) -> DataWorksInvalidRequest:
+        # A code that means something of its own, such as a wrong api_version, says more than the state.
+        if refusal.see == "request-refused":
+            refusal.message = f"{refusal.message} The job is still {self._job.status}."
+            refusal.remedy = (trouble := TROUBLES["refused-in-this-state"]).remedy
+            refusal.see = trouble.see
+        return refusal
 
     def _attempt(self) -> Flow[Change]:
         if self.maybe_arrived:
