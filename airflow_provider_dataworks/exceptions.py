@@ -75,7 +75,8 @@ class DataWorksError(Exception):
         request = f"request id {self.request_id}" if self.request_id else ""
         subject = " of ".join(filter(None, (self.action, job)))
         facts = ", ".join(filter(None, (self.code, status, request)))
-        head = " ".join(filter(None, (subject and f"{subject} failed", facts and f"({facts})")))
+        # Without an operation it is the job, or our waiting for it, that the message is about: no call failed.
+        head = " ".join(filter(None, (f"{subject} failed" if self.action else subject, facts and f"({facts})")))
         return ": ".join(filter(None, (head, self.message)))
 
     def __str__(self) -> str:

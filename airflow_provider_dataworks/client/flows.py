@@ -82,7 +82,7 @@ def timed_out(di_job_id: int, last: DIJob | None) -> DIJobWaitTimeout:
     status = str(last.status) if last else None
     seen = f"is still {status}" if status else "could not be looked at once"
     return DIJobWaitTimeout(
-        f"DI job {di_job_id} {seen} although the time to wait is over.",
+        f"it {seen} although the time to wait is over.",
         di_job_id=di_job_id,
         last_status=status,
         **TROUBLES["wait-timed-out"].advice,

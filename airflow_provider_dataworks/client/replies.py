@@ -110,12 +110,12 @@ class Verdict:
             return False
         if job.status is JobStatus.FAILED:
             raise DIJobFailed(
-                f"DI job {job.id} ended Failed: {job.error_message or 'DataWorks gave no text'}.",
+                f"it ended Failed: {job.error_message or 'DataWorks gave no text'}.",
                 di_job_id=job.id,
                 **TROUBLES["job-failed"].advice,
             )
         raise DIJobFailed(
-            f"DI job {job.id} is {job.status}, which is not accepted and does not change by waiting.",
+            f"it is {job.status}, which is not accepted and does not change by waiting.",
             di_job_id=job.id,
             **TROUBLES["end-not-accepted"].advice,
         )

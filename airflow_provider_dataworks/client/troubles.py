@@ -42,8 +42,8 @@ _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = 
             "Throttling.Api.Risk",
             "The edition's daily limit (100 in Basic Edition) counts the account, with its RAM users, in the region.",
             "The daily limit of calls is reached, and retrying today cannot help. When the day ends is not documented; "
-            "most likely at midnight by the region's clock (UTC+8 in China). Then clear the task. Poll less often, or buy "
-            "a higher edition.",
+            "most likely at midnight by the region's clock (UTC+8 in China). Then clear the task. Poll less often, or "
+            "buy a higher edition.",
         ),
         (
             "edition-quota",
@@ -59,16 +59,16 @@ _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = 
             "DataWorks edition too low",
             "Forbidden.Access",
             "API 2020-05-18 has its DI job operations in Enterprise Edition and above only.",
-            "DI job calls of API 2020-05-18 need DataWorks Enterprise or Flagship (Ultimate) Edition in this region. With "
-            "a lower one set api_version to 2024-05-18 on the connection; that version asks for Basic Edition at least.",
+            "DI job calls of API 2020-05-18 need DataWorks Enterprise or Flagship (Ultimate) Edition in this region. "
+            "With a lower one set api_version to 2024-05-18 on the connection; that asks for Basic Edition at least.",
         ),
         (
             "ram-action-missing",
             "RAM does not allow the action",
             "Forbidden.RAM, NoPermission, NotAuthorized, 403030, other Forbidden.*",
             "No RAM policy of the caller allows the operation, or one denies it.",
-            "Grant the RAM user or role the action dataworks:<operation>, or AliyunDataWorksFullAccess, which the vendor "
-            "documents. If it has that, see whether it is a member of the workspace.",
+            "Grant the RAM user or role the action dataworks:<operation>, or AliyunDataWorksFullAccess, which the "
+            "vendor documents. If it has that, see whether it is a member of the workspace.",
         ),
         (
             "not-in-workspace",

@@ -24,7 +24,7 @@ from airflow_provider_dataworks.exceptions import (
 DOCUMENTED = [
     # Public error codes of 2020-05-18 and the table of its StopDIJob page.
     (403, "Forbidden.Access", "Access is forbidden.", DataWorksForbidden, "Enterprise or Flagship"),
-    (403, "ResourceNotAuthorized.Api", "You are not authorized.", DataWorksForbidden, "Grant the RAM user"),
+    (403, "ResourceNotAuthorized.Api", "You are not authorized.", DataWorksForbidden, "member of the workspace"),
     (429, "Throttling.Api", "exceeded your available limit.", DataWorksThrottled, "pool"),
     (429, "Throttling.Api.Risk", "exceeded your daily available limit.", DataWorksQuotaExceeded, "daily"),
     (429, "Throttling.System", "The DataWorks system is busy.", DataWorksThrottled, "pool"),

@@ -386,7 +386,7 @@ def test_a_job_that_failed_is_told_in_its_own_words(text: str | None, words: str
 def test_an_end_that_is_not_accepted_is_not_waited_on(status: JobStatus):
     """A job at its end stays there, so the wait fails at once and says what to accept."""
     other = {JobStatus.STOPPED: JobStatus.FINISHED, JobStatus.FINISHED: JobStatus.STOPPED}[status]
-    with pytest.raises(DIJobFailed, match=f"Add {status} to accept"):
+    with pytest.raises(DIJobFailed, match=f"it is {status}, .*\nWhat to do: Add that status to accept"):
         Verdict(accept=(other,))(DIJob(1, status))
 
     assert Verdict(accept=(JobStatus.RUNNING,))(DIJob(1, JobStatus.RUNNING)) is True
