@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -79,18 +78,24 @@ def as_airflow_sees_it(error: exceptions.DataWorksError) -> exceptions.DataWorks
     return found
 
 
-@contextmanager
-def crossing() -> Iterator[None]:
+class crossing:  # noqa: N801 - used like a function
     """
     Let errors of the block cross into Airflow as what Airflow must do about them.
 
     The way an error took through the client stays behind, unless the log is at DEBUG: forty frames that are the same
-    for every error, in a red task's log, hide what happened. A mistake of this package, which is no
-    :class:`DataWorksError`, keeps its traceback.
+    for every error hide, in a red task's log, what happened. A mistake of this package, which is no
+    :class:`~airflow_provider_dataworks.exceptions.DataWorksError`, keeps its traceback.
     """
-    try:
-        yield
-    except exceptions.DataWorksError as error:
-        if not isinstance(error, AirflowFailException):
-            log.debug("Where it was raised:", exc_info=True)
+
+    def __enter__(self) -> None:
+        """Begin; there is nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, and raise the error anew."""
+        if not isinstance(error, exceptions.DataWorksError):
+            return
+        if not isinstance(error, AirflowFailException):  # else it has crossed already, and left its way behind
+            log.debug("Where it was raised:", exc_info=error)
         raise as_airflow_sees_it(error).with_traceback(None) from None

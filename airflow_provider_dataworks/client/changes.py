@@ -110,9 +110,11 @@ def _change(
     sending = _Sending(service, call, job, pending)
     try:
         outcome = yield from sending.settle()
-    except DataWorksError:
+    except DataWorksError as error:
         if not sending.maybe_arrived:
             plan.forget()
+        # Whoever reads this at night asks first whether the job runs.
+        error.message = f"{error.message} It was {sending.seen} when last looked at."
         raise
     if not outcome.sent:
         plan.forget()
@@ -133,6 +135,11 @@ class _Sending:
         self._before = job.status
         self.maybe_arrived = False
 
+    @property
+    def seen(self) -> JobStatus | str:
+        """The status seen last."""
+        return self._job.status
+
     def settle(self) -> Flow[Change]:
         """Send, and where the service refuses, let the job's status decide what the refusal means."""
         policy = partial(retrying, self._answer_was_lost, self._service.patience)
@@ -152,7 +159,6 @@ class _Sending:
     def _explained(self, refusal: DataWorksInvalidRequest) -> DataWorksInvalidRequest:
         # A code that means something of its own, such as a wrong api_version, says more than the state.
         if refusal.see == "request-refused":
-            refusal.message = f"{refusal.message} The job is still {self._job.status}."
             refusal.remedy = (trouble := TROUBLES["refused-in-this-state"]).remedy
             refusal.see = trouble.see
         return refusal

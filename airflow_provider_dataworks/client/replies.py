@@ -23,6 +23,7 @@ from airflow_provider_dataworks.client.decoding import (
     items,
     number,
     retry_after,
+    sentence,
     text,
 )
 from airflow_provider_dataworks.client.troubles import TROUBLES
@@ -110,7 +111,7 @@ class Verdict:
             return False
         if job.status is JobStatus.FAILED:
             raise DIJobFailed(
-                f"it ended Failed: {job.error_message or 'DataWorks gave no text'}.",
+                f"it ended Failed: {sentence(job.error_message or 'DataWorks gave no text')}",
                 di_job_id=job.id,
                 **TROUBLES["job-failed"].advice,
             )
@@ -162,10 +163,10 @@ def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, c
     if code in ("SignatureDoesNotMatch", "IncompleteSignature"):
         # The service echoes the string to sign here, with every parameter of the older signature in it, the token too.
         message = "the signature the service calculated is not the one that was sent."
-    if not message:
+    if message in ("", code):
         how = "refused it without saying why" if reply.status < 400 else "gave no message"
         message = f"{found.title}; the service {how}."
-    message = f"{message}{_denied(payload)}"
+    message = f"{sentence(message)}{_denied(payload)}"
     facts: dict[str, Any] = {
         "code": code,
         "status": reply.status,

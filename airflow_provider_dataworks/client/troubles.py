@@ -21,7 +21,7 @@ from airflow_provider_dataworks.exceptions import (
     OutsideMaintenanceWindow,
 )
 
-_RETRIES_LEFT = "Nothing to do if retries are left: Airflow tries again."
+_RETRIES_LEFT = "Nothing if retries are left: Airflow tries again."
 
 # By class: anchor in README, title, codes by which the service tells, cause, remedy.
 _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = {
