@@ -54,7 +54,12 @@ ON_BOTH_VERSIONS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("throttled", {"fault": error("9990020002", 400, "Throttling.User")}, {}, "9990020002, HTTP 400"),
     ("daily-quota", {"settings": {"calls_per_day": 1}}, {}, "StopDIJob of DI job 11668 failed (Throttling.Api.Risk"),
     ("edition-quota", {"fault": error("Throttling.Resource", 429)}, {}, "Throttling.Resource"),
-    ("edition-too-low", {"fault": error("Forbidden.Access", 403, operation="StopDIJob")}, {}, "It was Running when last"),
+    (
+        "edition-too-low",
+        {"fault": error("Forbidden.Access", 403, operation="StopDIJob")},
+        {},
+        "It was Running when last",
+    ),
     ("ram-action-missing", {"fault": error("Forbidden.RAM", 403)}, {}, "Forbidden.RAM"),
     ("ram-action-missing", {"fault": error("403030", 403)}, {}, "403030"),
     ("not-in-workspace", {"fault": error("ResourceNotAuthorized.Api", 403)}, {}, "ResourceNotAuthorized.Api"),
@@ -81,7 +86,12 @@ ON_BOTH_VERSIONS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("bad-input", {}, {"di_job_id": "eleven"}, "di_job_id: 'eleven' is not a positive whole number."),
     ("bad-input", {"extra": {"network": "lan"}}, {}, "network: 'lan' is not known."),
     ("request-refused", {"fault": error("Odd.Code", 400)}, {}, "Odd.Code"),
-    ("refused-in-this-state", {"fault": error("InvalidStatus", 400, operation="StopDIJob")}, {}, "It was Running when last looked at."),
+    (
+        "refused-in-this-state",
+        {"fault": error("InvalidStatus", 400, operation="StopDIJob")},
+        {},
+        "It was Running when last looked at.",
+    ),
     ("job-failed", {"settings": {"jobs": {JOB: {"status": "Running", "stop_ends_in": "Failed"}}}}, {}, "ended Failed"),
     ("wait-timed-out", {"settings": {"stop_seconds": 900}}, {"timeout": 60}, "11668: it is still Stopping although"),
     ("outside-window", {}, {"window": CLOSED}, "the maintenance window is cron '0 0 29 2 *'"),
@@ -132,7 +142,9 @@ def meet(
 
 @pytest.mark.parametrize("api_version", [V2020, V2024])
 @pytest.mark.parametrize(
-    ("see", "trouble", "arguments", "first"), ON_BOTH_VERSIONS, ids=[f"{row[0]}-{n}" for n, row in enumerate(ON_BOTH_VERSIONS)]
+    ("see", "trouble", "arguments", "first"),
+    ON_BOTH_VERSIONS,
+    ids=[f"{row[0]}-{n}" for n, row in enumerate(ON_BOTH_VERSIONS)],
 )
 def test_the_log_of_a_failed_task_holds_one_clear_block(
     meet: Callable[..., str],
