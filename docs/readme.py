@@ -49,10 +49,9 @@ def example(path: str, marker: str) -> str:
 def filled(text: str) -> str:
     """Return README with each derived part as it should be."""
     for name, part in (("contents", contents(text)), ("troubles", troubles())):
-        pattern = re.compile(f"(<!-- BEGIN {name} -->\n).*?(<!-- END {name} -->)", re.DOTALL)
-        text, count = pattern.subn(lambda found, part=part: f"{found[1]}{part}\n{found[2]}", text)
-        if count != 1:
-            raise ValueError(f"README.md has {count} places for {name}, not one")
+        pattern = re.compile(f"<!-- BEGIN {name} -->.*?<!-- END {name} -->", re.DOTALL)
+        before, after = pattern.split(text)
+        text = f"{before}<!-- BEGIN {name} -->\n{part}\n<!-- END {name} -->{after}"
     pattern = re.compile(r"(<!-- START (\S+) (\S+) -->\n```python\n).*?(```\n<!-- END -->)", re.DOTALL)
     return pattern.sub(lambda found: f"{found[1]}{example(found[2], found[3])}{found[4]}", text)
 

@@ -5,6 +5,7 @@ The blocks of the section "Connection" are tested with the connection, in ``test
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -164,7 +165,7 @@ def an_installation(words: list[str], emulator: Emulator) -> None:
 def an_emulator(words: list[str], emulator: Emulator) -> None:
     """It starts with these arguments, but another port, and ends when asked."""
     assert words[:3] == ["python", "-m", "airflow_provider_dataworks.emulator"]
-    arguments = ["0" if before == "--port" else word for before, word in zip(words, words[1:], strict=False)]
+    arguments = ["0" if before == "--port" else word for before, word in itertools.pairwise(words)]
     with subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

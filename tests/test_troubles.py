@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,14 @@ from emulated import JOB, SECURITY_TOKEN
 
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client import codes
-from airflow_provider_dataworks.client.replies import Verdict
+from airflow_provider_dataworks.client.advice import Trouble
 from airflow_provider_dataworks.client.troubles import TROUBLES
-from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.emulator.fixtures import (
     EmulatorFactory,
     dataworks_emulator,
     dataworks_emulator_factory,
 )
 from airflow_provider_dataworks.exceptions import DataWorksError
-from airflow_provider_dataworks.failures import as_airflow_sees_it
-from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
@@ -38,6 +34,7 @@ __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 
 README = Path(__file__).parent.parent / "README.md"
 V2020, V2024 = "2020-05-18", "2024-05-18"
+UNKNOWN_HOST = "dataworks.nowhere.example"
 CLOSED = {"cron": "0 0 29 2 *", "duration": "PT1H", "timezone": "UTC"}
 ANSWERS = "GetDIJob of DI job 11668 failed"
 
@@ -49,7 +46,7 @@ def error(code: str, status: int = 400, message: str = "", operation: str = "Get
 
 
 # Anchor, fault rules or a change of the connection, what the task is given, words of the first line.
-ON_BOTH_VERSIONS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+TASKS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("throttled", {"fault": error("Throttling.User", 429)}, {}, f"{ANSWERS} (Throttling.User, HTTP 429, request id"),
     ("throttled", {"fault": error("9990020002", 400, "Throttling.User")}, {}, "9990020002, HTTP 400"),
     ("daily-quota", {"settings": {"calls_per_day": 1}}, {}, "StopDIJob of DI job 11668 failed (Throttling.Api.Risk"),
@@ -76,8 +73,14 @@ ON_BOTH_VERSIONS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("not-dataworks", {"fault": {"operation": "*", "times": None, "status": 403, "body": "<html>"}}, {}, "HTTP 403"),
     ("redirect", {"fault": {"operation": "*", "redirect": "https://elsewhere.example/"}}, {}, "redirect"),
     ("network", {"host": "http://127.0.0.1:1"}, {}, "could not connect to 127.0.0.1:1: ConnectError"),
-    ("dns", {"host": "no-such-host.invalid"}, {}, "could not connect to no-such-host.invalid"),
+    ("dns", {"host": UNKNOWN_HOST}, {}, f"could not connect to {UNKNOWN_HOST}: ConnectError"),
     ("tls", {"host": "https://127.0.0.1"}, {}, "could not connect to 127.0.0.1"),
+    (
+        "proxy",
+        {"host": "dataworks.example", "env": "HTTPS_PROXY"},
+        {},
+        "could not connect to dataworks.example: ProxyError",
+    ),
     ("answer-lost", {"fault": {"operation": "*", "times": None, "drop": "before"}}, {}, "no usable answer came"),
     ("unreadable-answer", {"fault": {"operation": "*", "times": None, "body": "{"}}, {}, "not one of DataWorks"),
     ("unreadable-answer", {"fault": {"operation": "*", "times": None, "body": "{}"}}, {}, "incomplete"),
@@ -121,6 +124,14 @@ def meet(
     capfd: pytest.CaptureFixture[str],
 ) -> Callable[..., str]:
     """Let a task without retries run into a trouble, and return its log, which Airflow prints here."""
+    known = socket.getaddrinfo
+
+    def resolve(host: Any, *rest: Any, **more: Any) -> Any:
+        if host in (UNKNOWN_HOST, UNKNOWN_HOST.encode()):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return known(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
     def run(trouble: dict[str, Any], task: Any, name: str) -> str:
         emulator = dataworks_emulator_factory(extra=trouble.get("extra"), **trouble.get("settings", {}))
@@ -131,6 +142,9 @@ def meet(
         if trouble.get("host", "").count(":") != 1 and "host" in trouble:
             connection.update(port=emulator.port if trouble["host"].startswith("https") else 443)
         monkeypatch.setenv("AIRFLOW_CONN_DATAWORKS_DEFAULT", json.dumps(connection))
+        monkeypatch.setenv("NO_PROXY", "" if "env" in trouble else "*")
+        if "env" in trouble:
+            monkeypatch.setenv(trouble["env"], emulator.url)
         with DAG(name, schedule=None, start_date=datetime(2026, 1, 1)) as dag:
             task()
         state, _ = run_dag(dag)
@@ -143,8 +157,8 @@ def meet(
 @pytest.mark.parametrize("api_version", [V2020, V2024])
 @pytest.mark.parametrize(
     ("see", "trouble", "arguments", "first"),
-    ON_BOTH_VERSIONS,
-    ids=[f"{row[0]}-{n}" for n, row in enumerate(ON_BOTH_VERSIONS)],
+    TASKS,
+    ids=[f"{row[0]}-{n}" for n, row in enumerate(TASKS)],
 )
 def test_the_log_of_a_failed_task_holds_one_clear_block(
     meet: Callable[..., str],
@@ -154,7 +168,7 @@ def test_the_log_of_a_failed_task_holds_one_clear_block(
     arguments: dict[str, Any],
     first: str,
 ) -> None:
-    """What happened with all facts, what to do, and where README tells more; once, and with no frame of ours but one."""
+    """What happened with all facts, what to do, and where README tells more; once, and hardly a frame of ours."""
     trouble = {**trouble, "extra": {"api_version": api_version, **trouble.get("extra", {})}}
 
     def task() -> None:
@@ -164,5 +178,128 @@ def test_the_log_of_a_failed_task_holds_one_clear_block(
 
     block = a_block(log, see, first)
     assert log.count("\n".join(block[1:])) == 1
-    Path("/tmp/docs_logs").mkdir(exist_ok=True)
-    Path(f"/tmp/docs_logs/{see}-{api_version}.txt").write_text(log)
+    assert len(re.findall(r'File ".*/airflow_provider_dataworks/', log)) <= 3
+
+
+def test_a_refused_restart_says_that_the_job_is_down(meet: Callable[..., str]) -> None:
+    """What whoever is woken asks first."""
+    trouble = {"settings": {"jobs": {JOB: "Stopped"}}, "fault": error("Forbidden.RAM", 403, operation="StartDIJob")}
+
+    log = meet(trouble, lambda: StartDIJobOperator(task_id="restart", di_job_id=JOB, retries=0), "refused_restart")
+
+    block = a_block(log, "ram-action-missing", "StartDIJob of DI job 11668 failed (Forbidden.RAM, HTTP 403")
+    assert block[0].endswith("It was Stopped when last looked at.")
+
+
+def test_an_end_that_the_sensor_does_not_accept_is_named(meet: Callable[..., str]) -> None:
+    """With what to add to the sensor."""
+    trouble = {"settings": {"jobs": {JOB: "Stopped"}}}
+
+    log = meet(
+        trouble,
+        lambda: DIJobStoppedSensor(task_id="check", di_job_id=JOB, accept=("Finished",), retries=0),
+        "other_end",
+    )
+
+    a_block(log, "end-not-accepted", "DI job 11668: it is Stopped, which is not accepted")
+
+
+def test_a_deferred_wait_ends_in_the_same_block(meet: Callable[..., str]) -> None:
+    """What the trigger learned crosses the database with all it needs."""
+    trouble = {
+        "settings": {"jobs": {JOB: {"status": "Running", "stop_ends_in": "Failed", "error_message": "disk full"}}}
+    }
+
+    log = meet(
+        trouble,
+        lambda: StopDIJobOperator(task_id="stop", di_job_id=JOB, retries=0, deferrable=True),
+        "deferred_failure",
+    )
+
+    a_block(log, "job-failed", "DI job 11668: it ended Failed: disk full.")
+
+
+async def test_a_trigger_without_its_connection_says_so() -> None:
+    """The task that goes on afterwards ends in it."""
+    trigger = DIJobStatusTrigger(di_job_id=JOB, deadline=0, dataworks_conn_id="nowhere")
+    event = await anext(trigger.run())
+
+    with pytest.raises(DataWorksError, match="nowhere") as caught:
+        StopDIJobOperator(task_id="stop", di_job_id=JOB).execute_complete({}, json.loads(json.dumps(event.payload)))  # type: ignore[typeddict-item]
+
+    assert str(caught.value).endswith("See README.md#connection-unreadable")
+
+
+def test_an_event_of_another_release_says_so() -> None:
+    """Nothing is guessed from it."""
+    with pytest.raises(DataWorksError, match="not understood") as caught:
+        StopDIJobOperator(task_id="stop", di_job_id=JOB).execute_complete({}, {"status": "ok"})  # type: ignore[typeddict-item]
+
+    assert str(caught.value).endswith("See README.md#mixed-versions")
+
+
+def test_every_row_is_met_by_a_test() -> None:
+    """A row that nothing can end in would be a promise nobody keeps."""
+    elsewhere = {"end-not-accepted", "connection-unreadable", "mixed-versions"}
+
+    assert {row[0] for row in TASKS} | elsewhere == set(TROUBLES)
+
+
+# The table
+
+
+def test_every_class_leads_to_a_row_of_its_own() -> None:
+    """Also where whoever raised it named none."""
+    classes = [
+        found
+        for found in vars(exceptions).values()
+        if isinstance(found, type) and issubclass(found, DataWorksError) and found is not DataWorksError
+    ]
+
+    for found in classes:
+        see = found("m").see
+        assert see is not None
+        assert TROUBLES[see].error is found
+    assert {row.error for row in TROUBLES.values()} == {*classes, DataWorksError}
+
+
+def test_every_row_has_its_place_in_readme() -> None:
+    """By the anchor that errors name."""
+    anchors = re.findall(r'<a id="([^"]+)">', README.read_text())
+
+    assert anchors == list(TROUBLES)
+
+
+@pytest.mark.parametrize("row", TROUBLES.values(), ids=lambda row: row.see)
+def test_the_codes_a_row_shows_are_those_that_lead_to_it(row: Trouble) -> None:
+    """README may not promise what the client does not do."""
+    for shown in filter(None, row.seen.split(", ")):
+        if shown == "as in the row above":
+            continue
+        code, status = (shown.removeprefix("other ").replace("*", "Thing"), 400)
+        if shown.startswith(("HTTP ", "other HTTP ")):
+            number = re.sub("x", "0", re.search(r"[\dx]{3}", shown)[0])  # type: ignore[index]
+            if number == "300":
+                continue
+            code, status = ("" if "without" in shown else "Odd.Code", int(number))
+        if "without a code" in shown:
+            assert codes.meaning(None, 404) is row
+        else:
+            assert codes.meaning(code, status) is row, shown
+
+
+def test_every_code_is_shown_by_its_row() -> None:
+    """Whoever looks a code up in README finds it."""
+    for code, row in codes.EXACT.items():
+        shown = [re.escape(text).replace(r"\*", ".*") for text in row.seen.removeprefix("other ").split(", ")]
+        assert any(re.fullmatch(pattern, code) or re.fullmatch(pattern, f"{code}.x") for pattern in shown), code
+
+
+@pytest.mark.parametrize("row", TROUBLES.values(), ids=lambda row: row.see)
+def test_a_row_is_short_whole_sentences(row: Trouble) -> None:
+    """It is read at night."""
+    assert row.cause.endswith(".")
+    assert row.remedy.endswith(".")
+    assert len(row.title) <= 60
+    assert len(row.cause) <= 160
+    assert len(row.remedy) <= 260
