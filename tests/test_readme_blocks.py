@@ -5,6 +5,7 @@ The blocks of the section "Connection" are tested with the connection, in ``test
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import os
 import re
@@ -29,6 +30,8 @@ from airflow_provider_dataworks.emulator.fixtures import (
     dataworks_emulator,
     dataworks_emulator_factory,
 )
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.maintenance import DIJobMaintenance, MaintenanceWindow
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 
@@ -234,7 +237,31 @@ def test_the_pool_it_makes_counts_deferred_tasks() -> None:
     assert (arguments.pool, arguments.slots, arguments.include_deferred) == ("dataworks", 40, True)
 
 
-# Links and derived parts
+# Words, links and derived parts
+
+
+@pytest.mark.parametrize("made", [MaintenanceWindow, DIJobMaintenance])
+def test_every_parameter_of_a_maintenance_is_explained(made: type) -> None:
+    """In the tables of its section; those of operators and sensor are held in ``test_readme.py``."""
+    section = README.split("## Maintenance windows")[1].split("\n## ")[0]
+
+    for name, parameter in inspect.signature(made).parameters.items():
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            assert re.search(rf"^\|[^|]*`{name}`", section, re.MULTILINE), name
+
+
+def test_every_method_of_the_hook_is_explained() -> None:
+    """In the table of its section, but what Airflow asks for to draw the form."""
+    section = README.split("## DataWorksHook")[1].split("\n## ")[0]
+    methods = [
+        name
+        for name, found in vars(DataWorksHook).items()
+        if inspect.isfunction(found) and not name.startswith("_") and name != "new_async_session"
+    ]
+
+    assert "get_di_job" in methods
+    for name in methods:
+        assert f"`{name}(" in section or f"await {name}(" in section, name
 
 
 def load_the_writer() -> Any:
