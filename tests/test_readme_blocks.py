@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
 from airflow.sdk import DAG
 from packaging.requirements import Requirement
+from readme_blocks import BLOCKS, README, ROOT, Block, run_a_users_tests
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.emulator.fixtures import (
@@ -35,45 +33,7 @@ from airflow_provider_dataworks.maintenance import DIJobMaintenance, Maintenance
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-BIN = Path(sys.executable).parent
-
-
-@dataclass(frozen=True)
-class Block:
-    """A code block: where it stands, its language and its text."""
-
-    section: str
-    kind: str
-    text: str
-    quoted: bool = False
-
-    @property
-    def file(self) -> str | None:
-        """Name of the file that it is, where its first line says so."""
-        found = re.match(r"# (\S+\.py)\n", self.text)
-        return found[1] if found else None
-
-    @property
-    def commands(self) -> list[list[str]]:
-        """The command lines of a shell block, as words."""
-        return [
-            words for line in self.text.replace("\\\n", "").splitlines() if (words := shlex.split(line, comments=True))
-        ]
-
-
-def blocks() -> Iterator[Block]:
-    """Yield every code block of README but those about the connection."""
-    for section in re.split(r"^## ", README, flags=re.MULTILINE)[1:]:
-        title = section.partition("\n")[0]
-        for start, kind, text in re.findall(r"(<!-- START .*-->\n)?^```(\w*)\n(.*?)^```$", section, re.M | re.S):
-            if title != "Connection":
-                yield Block(title, kind, text, quoted=bool(start))
-
-
-BLOCKS = list(blocks())
 COMMANDS = [words for block in BLOCKS if block.kind == "bash" for words in block.commands]
 
 
@@ -113,29 +73,8 @@ def test_python_blocks_run(block: Block, dataworks_emulator: Emulator) -> None:
 @pytest.mark.slow
 def test_a_users_tests_run(tmp_path: Path) -> None:
     """The DAG of the quick start, the two files and the commands, in an empty folder, give a green pytest."""
-    (dag,) = [block for block in BLOCKS if block.section == "Quick start" and block.quoted]
-    (tmp_path / "dags").mkdir()
-    (tmp_path / "dags" / "example_dataworks_stop.py").write_text(dag.text)
-    files = [block for block in BLOCKS if block.file]
-    for block in files:
-        (tmp_path / str(block.file)).write_text(block.text)
-    (shell,) = [block for block in BLOCKS if block.kind == "bash" and ["pytest"] in block.commands]
-    script = "\n".join(["set -eu", *(line for line in shell.text.splitlines() if not line.startswith("pip "))])
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTEST"))}
-
-    run = subprocess.run(
-        ["sh", "-c", script],
-        cwd=tmp_path,
-        env={**kept, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-    assert [block.file for block in files] == ["conftest.py", "test_stop.py"]
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "1 passed" in run.stdout
+    assert [block.file for block in BLOCKS if block.file] == ["conftest.py", "test_stop.py"]
+    assert "1 passed" in run_a_users_tests(tmp_path)
 
 
 # Shell
