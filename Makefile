@@ -22,7 +22,7 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := true
 endif
 
-.PHONY: help demo bench test test-e2e test-matrix lint format wheel wheel-check lock clean
+.PHONY: help demo bench test test-e2e test-matrix lint readme format wheel wheel-check lock clean
 
 help: #* Show this list
 	@awk -F ':.*#[*] ' '/^[a-z0-9-]+:.*#[*] / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ lint: .venv/.ready #* Ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+readme: .venv/.ready #* Write README's contents, quoted examples and table of troubles anew, from their sources
+	$(BIN)/python docs/readme.py
 
 format: .venv/.ready #* Let ruff correct what it can
 	$(BIN)/ruff check --fix-only .

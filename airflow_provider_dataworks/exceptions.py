@@ -20,7 +20,7 @@ Whether an error is worth repeating (``retryable``) is settled by its class wher
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import ClassVar, TypedDict, Unpack
 
 
 class Facts(TypedDict, total=False):
@@ -33,6 +33,7 @@ class Facts(TypedDict, total=False):
     di_job_id: int | None
     retry_after: float | None
     remedy: str | None
+    see: str | None
 
 
 class DataWorksError(Exception):
@@ -47,9 +48,11 @@ class DataWorksError(Exception):
     :param di_job_id: the DI job the operation was about.
     :param retry_after: seconds the service asked to wait, or ``None``.
     :param remedy: what the reader should do about it.
+    :param see: anchor of README's section on this kind of trouble; by default the most general one of the class.
     """
 
     retryable = False
+    _see: ClassVar[str | None] = None
 
     def __init__(self, message: str = "", **facts: Unpack[Facts]) -> None:
         # Only the message stands in args, so that pickling can rebuild the error; the rest travels in __dict__.
@@ -62,6 +65,7 @@ class DataWorksError(Exception):
         self.di_job_id = facts.get("di_job_id")
         self.retry_after = facts.get("retry_after")
         self.remedy = facts.get("remedy")
+        self.see = facts.get("see") or self._see
 
     @property
     def summary(self) -> str:
@@ -71,12 +75,15 @@ class DataWorksError(Exception):
         request = f"request id {self.request_id}" if self.request_id else ""
         subject = " of ".join(filter(None, (self.action, job)))
         facts = ", ".join(filter(None, (self.code, status, request)))
-        head = " ".join(filter(None, (subject and f"{subject} failed", facts and f"({facts})")))
+        # Without an operation it is the job, or our waiting for it, that the message is about: no call failed.
+        head = " ".join(filter(None, (f"{subject} failed" if self.action else subject, facts and f"({facts})")))
         return ": ".join(filter(None, (head, self.message)))
 
     def __str__(self) -> str:
-        """Text for a task log: the summary and what to do about it."""
-        return f"{self.summary} What to do: {self.remedy}" if self.remedy else self.summary
+        """Text for a task log, a line each: what happened, what to do about it, and where README tells more."""
+        remedy = f"What to do: {self.remedy}" if self.remedy else ""
+        see = f"See README.md#{self.see}" if self.see else ""
+        return "\n".join(filter(None, (self.summary, remedy, see)))
 
     def __repr__(self) -> str:
         """Class and facts; never anything that was sent."""
@@ -87,6 +94,7 @@ class DataWorksThrottled(DataWorksError):
     """The service refused the call because of its rate limits; nothing was executed, a later try may pass."""
 
     retryable = True
+    _see = "throttled"
 
 
 class DataWorksUnavailable(DataWorksError):
@@ -98,6 +106,7 @@ class DataWorksUnavailable(DataWorksError):
     """
 
     retryable = True
+    _see = "service-down"
 
     def __init__(self, message: str = "", *, sent: bool = True, **facts: Unpack[Facts]) -> None:
         super().__init__(message, **facts)
@@ -111,6 +120,8 @@ class DataWorksAuthError(DataWorksError):
     :param clock_skew: seconds by which the service's clock is ahead of ours, where the error is about the clock.
     """
 
+    _see = "access-key"
+
     def __init__(self, message: str = "", *, clock_skew: float | None = None, **facts: Unpack[Facts]) -> None:
         super().__init__(message, **facts)
         self.clock_skew = clock_skew
@@ -119,21 +130,31 @@ class DataWorksAuthError(DataWorksError):
 class DataWorksForbidden(DataWorksError):
     """The key is good, but it may not do this: RAM policy, workspace role or DataWorks edition."""
 
+    _see = "ram-action-missing"
+
 
 class DataWorksNotFound(DataWorksError):
     """There is no such DI job or workspace at this endpoint."""
+
+    _see = "no-such-job"
 
 
 class DataWorksInvalidRequest(DataWorksError, ValueError):
     """Bad input: found by this package before anything was sent, or refused by the service."""
 
+    _see = "bad-input"
+
 
 class DataWorksQuotaExceeded(DataWorksError):
     """The daily or edition quota of API calls is used up: permanent for today."""
 
+    _see = "daily-quota"
+
 
 class OutsideMaintenanceWindow(DataWorksError):
     """No maintenance window is open, or too little of it is left; nothing was touched."""
+
+    _see = "outside-window"
 
 
 class DIJobFailed(DataWorksError):
@@ -143,6 +164,8 @@ class DIJobFailed(DataWorksError):
     :param status: is ``None`` here: this is no HTTP error; the job's own text is in ``message``.
     """
 
+    _see = "job-failed"
+
 
 class DIJobWaitTimeout(DataWorksError):
     """
@@ -150,6 +173,8 @@ class DIJobWaitTimeout(DataWorksError):
 
     :param last_status: the status seen last.
     """
+
+    _see = "wait-timed-out"
 
     def __init__(self, message: str = "", *, last_status: str | None = None, **facts: Unpack[Facts]) -> None:
         super().__init__(message, **facts)

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from types import TracebackType
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -50,6 +50,8 @@ class DIJobWaitTimeout(exceptions.DIJobWaitTimeout, AirflowFailException):
     """The time to wait ran out."""
 
 
+log = logging.getLogger(__name__)
+
 _FAILURES: dict[type[exceptions.DataWorksError], type[exceptions.DataWorksError]] = {
     found.__mro__[1]: found
     for found in (
@@ -73,16 +75,27 @@ def as_airflow_sees_it(error: exceptions.DataWorksError) -> exceptions.DataWorks
         return error
     found = failure(error.message)
     found.__dict__.update(error.__dict__)
-    return found.with_traceback(error.__traceback__)
+    return found
 
 
-@contextmanager
-def crossing() -> Iterator[None]:
-    """Let errors of the block cross into Airflow as what Airflow must do about them."""
-    try:
-        yield
-    except exceptions.DataWorksError as error:
-        seen = as_airflow_sees_it(error)
-        if seen is error:
-            raise
-        raise seen from error.__cause__
+class crossing:  # noqa: N801 - used like a function
+    """
+    Let errors of the block cross into Airflow as what Airflow must do about them.
+
+    The way an error took through the client stays behind, unless the log is at DEBUG: forty frames that are the same
+    for every error hide, in a red task's log, what happened. A mistake of this package, which is no
+    :class:`~airflow_provider_dataworks.exceptions.DataWorksError`, keeps its traceback.
+    """
+
+    def __enter__(self) -> None:
+        """Begin; there is nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, and raise the error anew."""
+        if not isinstance(error, exceptions.DataWorksError):
+            return
+        if not isinstance(error, AirflowFailException):  # else it has crossed already, and left its way behind
+            log.debug("Where it was raised:", exc_info=error)
+        raise as_airflow_sees_it(error).with_traceback(None) from None

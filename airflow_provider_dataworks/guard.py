@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_dataworks.client.settings import one_of
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -50,9 +51,7 @@ def window_end(
     text = _refusal(found, moment, left, needed)
     if outside == "skip":
         raise AirflowSkipException(text)
-    raise OutsideMaintenanceWindow(
-        text, remedy="Run it inside the window; in an emergency set ignore_window. Nothing was touched."
-    )
+    raise OutsideMaintenanceWindow(text, **TROUBLES["outside-window"].advice)
 
 
 def _refusal(window: MaintenanceWindow, moment: datetime, left: float, needed: float) -> str:

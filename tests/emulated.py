@@ -102,14 +102,7 @@ def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     """Make the connection ``dataworks_default`` to the emulator; keyword arguments go into its extra."""
 
     def set_connection(**extra: Any) -> None:
-        connection = {
-            "conn_type": "dataworks",
-            "host": "http://127.0.0.1",
-            "port": emulator.port,
-            "login": emulator.access_key_id,
-            "password": emulator.access_key_secret,
-            "extra": {"max_qps": 1000, **extra},
-        }
+        connection = emulator.connection(**{"region": None, "max_qps": 1000, **extra})
         monkeypatch.setenv("AIRFLOW_CONN_DATAWORKS_DEFAULT", json.dumps(connection))
 
     set_connection()

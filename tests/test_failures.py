@@ -51,6 +51,37 @@ def test_errors_worth_a_retry_stay_as_they_are(error: exceptions.DataWorksError)
     assert not isinstance(caught.value, AirflowFailException)
 
 
+def raised_deep_inside(depth: int, error: Exception) -> None:
+    """Raise the error some frames down."""
+    if depth:
+        raised_deep_inside(depth - 1, error)
+    raise error
+
+
+@pytest.mark.parametrize("error", [exceptions.DataWorksForbidden("m"), exceptions.DataWorksThrottled("m")])
+def test_the_way_through_the_client_stays_behind(
+    error: exceptions.DataWorksError, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The traceback of a red task has a few frames of ours; the others are logged at DEBUG."""
+    caplog.set_level("DEBUG", "airflow_provider_dataworks.failures")
+    with pytest.raises(type(error)) as caught, crossing(), crossing():
+        raised_deep_inside(5, error)
+
+    names = [frame.name for frame in caught.traceback]
+    assert "raised_deep_inside" not in names
+    assert len(names) <= 3
+    assert caught.value.__cause__ is None
+    assert "in raised_deep_inside" in caplog.text
+
+
+def test_a_mistake_of_ours_keeps_its_traceback() -> None:
+    """Whoever reports it needs the way it took."""
+    with pytest.raises(TypeError) as caught, crossing():
+        raised_deep_inside(5, TypeError("m"))
+
+    assert [frame.name for frame in caught.traceback].count("raised_deep_inside") == 6
+
+
 def test_every_error_class_is_settled() -> None:
     """A new class in the tree must be either retryable or have a failure."""
     classes = [

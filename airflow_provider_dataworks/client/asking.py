@@ -103,7 +103,7 @@ def _exchange(service: Service, call: Call[T]) -> Flow[T]:
     except DataWorksAuthError as error:
         if error.clock_skew is None:
             raise
-        log.warning("%s Trying once more by the service's clock.", error)
+        log.warning("%s Trying once more by the service's clock.", error.summary)
         return _read(call, (yield Send(call, clock_offset=error.clock_skew)))
 
 

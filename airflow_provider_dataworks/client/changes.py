@@ -14,6 +14,7 @@ from airflow_provider_dataworks.client.calls import Call
 from airflow_provider_dataworks.client.flows import get_di_job, wait
 from airflow_provider_dataworks.client.policy import ATTEMPTS, retrying
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest, DataWorksUnavailable
 
 _RUNS_OR_MAY = (JobStatus.RUNNING, JobStatus.INITIALIZED)
@@ -109,9 +110,11 @@ def _change(
     sending = _Sending(service, call, job, pending)
     try:
         outcome = yield from sending.settle()
-    except DataWorksError:
+    except DataWorksError as error:
         if not sending.maybe_arrived:
             plan.forget()
+        # Whoever reads this at night asks first whether the job runs.
+        error.message = f"{error.message} It was {sending.seen} when last looked at."
         raise
     if not outcome.sent:
         plan.forget()
@@ -132,21 +135,33 @@ class _Sending:
         self._before = job.status
         self.maybe_arrived = False
 
+    @property
+    def seen(self) -> JobStatus | str:
+        """The status seen last."""
+        return self._job.status
+
     def settle(self) -> Flow[Change]:
         """Send, and where the service refuses, let the job's status decide what the refusal means."""
         policy = partial(retrying, self._answer_was_lost, self._service.patience)
         for _ in range(ATTEMPTS):
             try:
                 return (yield from repeated(self._attempt, policy))
-            except DataWorksInvalidRequest:
+            except DataWorksInvalidRequest as refusal:
                 refused_in, self._job = self._job.status, (yield from get_di_job(self._service, self._job.id))
                 if not self._pending(self._job.status):
                     break  # it came to where it should be in the meantime
                 if self._job.status == refused_in:
                     if refused_in is JobStatus.INITIALIZED and not self.maybe_arrived:
                         break  # it never ran, so there is nothing to stop; or it is starting already
-                    raise
+                    raise self._explained(refusal) from None
         return Change(self._job, self._before, sent=self.maybe_arrived, request_id=None)
+
+    def _explained(self, refusal: DataWorksInvalidRequest) -> DataWorksInvalidRequest:
+        # A code that means something of its own, such as a wrong api_version, says more than the state.
+        if refusal.see == "request-refused":
+            refusal.remedy = (trouble := TROUBLES["refused-in-this-state"]).remedy
+            refusal.see = trouble.see
+        return refusal
 
     def _attempt(self) -> Flow[Change]:
         if self.maybe_arrived:

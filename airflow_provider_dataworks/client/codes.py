@@ -1,87 +1,33 @@
-"""What each error code of the service means and what to do about it, as one table; nothing here reads an answer."""
+"""What each error code of the service, and each failure on the way to it, means; nothing here reads an answer."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import socket
+import ssl
 
-from airflow_provider_dataworks.exceptions import (
-    DataWorksAuthError,
-    DataWorksError,
-    DataWorksForbidden,
-    DataWorksInvalidRequest,
-    DataWorksNotFound,
-    DataWorksQuotaExceeded,
-    DataWorksThrottled,
-    DataWorksUnavailable,
-)
+from airflow_provider_dataworks.client.advice import Trouble
+from airflow_provider_dataworks.client.troubles import TROUBLES
 
-
-@dataclass(frozen=True)
-class Meaning:
-    """The error class for a code, and the remedy that the reader of a red task needs."""
-
-    error: type[DataWorksError]
-    remedy: str | None = None
-
-
-_SLOW_DOWN = Meaning(
-    DataWorksThrottled,
-    "Nothing to do if retries are left: Airflow tries again. If it lasts, let fewer tasks call at once (an Airflow "
-    "pool), lower max_qps on the connection, or poll less often.",
-)
-_QUOTA = (
-    "The calls of the account and region are used up: {}. Retrying cannot help; poll less often, or ask for a higher "
-    "edition."
-)
-_EDITION = Meaning(
-    DataWorksForbidden,
-    "DI job calls of API 2020-05-18 need DataWorks Enterprise or Flagship (Ultimate) Edition in this region. With "
-    "another edition set api_version to 2024-05-18 on the connection; otherwise activate the edition.",
-)
-_PERMISSION = Meaning(
-    DataWorksForbidden,
-    "Grant the RAM user or role the action named (dataworks:<operation>, or AliyunDataWorksFullAccess) and make it a "
-    "member of the workspace with a role that may operate DI jobs.",
-)
-_KEY = Meaning(DataWorksAuthError, "Check login (AccessKey ID) and password (AccessKey Secret) of the connection.")
-_SECRET = Meaning(
-    DataWorksAuthError,
-    "The AccessKey Secret (password of the connection) does not belong to this AccessKey ID, or something on the way "
-    "changes requests, such as a proxy.",
-)
-_TOKEN = Meaning(
-    DataWorksAuthError, "The STS token expired or is incomplete: renew login, password and security_token together."
-)
-_CLOCK = Meaning(
-    DataWorksAuthError,
-    "The service accepts requests within 15 minutes of its own clock: synchronize the clock of this machine (NTP).",
-)
-_BUSY = Meaning(
-    DataWorksUnavailable,
-    "Nothing to do if retries are left. If it lasts, give the request id to Alibaba Cloud support.",
-)
-_WRONG_API = Meaning(
-    DataWorksInvalidRequest,
-    "The endpoint does not offer this operation: check api_version, region and host of the connection.",
-)
-_BAD_VALUE = Meaning(DataWorksInvalidRequest, "Correct the parameter that the message names.")
-_NO_JOB = Meaning(
-    DataWorksNotFound,
-    "Check the id, that the connection's region is the job's, and that api_version is the one the job was made with.",
-)
+_EDITION = TROUBLES["edition-too-low"]
+_PERMISSION = TROUBLES["ram-action-missing"]
+_KEY = TROUBLES["access-key"]
+_SECRET = TROUBLES["access-key-secret"]
+_TOKEN = TROUBLES["sts-token"]
+_CLOCK = TROUBLES["clock"]
+_SLOW_DOWN = TROUBLES["throttled"]
+_BUSY = TROUBLES["service-down"]
+_WRONG_API = TROUBLES["wrong-api-version"]
+_REFUSED = TROUBLES["request-refused"]
+_NO_JOB = TROUBLES["no-such-job"]
 
 # Sources: the vendor's "Public error codes" and StopDIJob pages of 2020-05-18, the gateway's common codes, and for the
 # numeric business codes of 2024-05-18, which the vendor does not list, what its Terraform provider does with them.
-EXACT: dict[str, Meaning] = {
-    "Throttling.Api.Risk": Meaning(
-        DataWorksQuotaExceeded, _QUOTA.format("the daily limit of this operation is reached")
-    ),
-    "Throttling.Resource": Meaning(DataWorksQuotaExceeded, _QUOTA.format("the limit of the edition is reached")),
+EXACT: dict[str, Trouble] = {
+    "Throttling.Api.Risk": TROUBLES["daily-quota"],
+    "Throttling.Resource": TROUBLES["edition-quota"],
     "Forbidden.Access": _EDITION,
-    "Forbidden.Not.Server": Meaning(
-        DataWorksInvalidRequest, "The DataWorks API is not offered in this region: set the region of the workspace."
-    ),
+    "Forbidden.Not.Server": TROUBLES["wrong-region"],
     "InvalidSecurityToken": _TOKEN,
     "MissingSecurityToken": _TOKEN,
     "SignatureDoesNotMatch": _SECRET,
@@ -89,33 +35,30 @@ EXACT: dict[str, Meaning] = {
     "IncompleteSignature": _SECRET,
     "IllegalTimestamp": _CLOCK,
     # A repeated nonce means that an earlier copy of the request arrived: its effect must be looked up, not asked again.
-    "SignatureNonceUsed": Meaning(
-        DataWorksUnavailable, "An earlier copy of this request arrived; look at the job's state."
-    ),
+    "SignatureNonceUsed": TROUBLES["answer-lost"],
     "ServiceUnavailable": _BUSY,
     "UnsupportedHTTPMethod": _WRONG_API,
     "9990020002": _SLOW_DOWN,
-    "9990010001": Meaning(DataWorksForbidden, "Activate DataWorks in this account and region."),
-    "9990030003": _BAD_VALUE,
+    "9990010001": TROUBLES["not-activated"],
+    "9990030003": _REFUSED,
     "403030": _PERMISSION,
     "500130": _NO_JOB,
-    "1101080008": Meaning(
-        DataWorksNotFound, "Check project_id and the connection's region: there is no such workspace."
-    ),
+    "1101080008": TROUBLES["no-such-workspace"],
 }
 # First match wins, so the narrower pattern stands first.
-PATTERNS: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
+PATTERNS: tuple[tuple[re.Pattern[str], Trouble], ...] = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
         (r"(Rejected\.)?Throttling(\..+)?", _SLOW_DOWN),
         (r"InvalidAccessKeyId\..*", _KEY),
         (r"InvalidSecurityToken\..*", _TOKEN),
         (r"InvalidTimeStamp\..*", _CLOCK),
-        (r"(Forbidden|ResourceNotAuthorized|NotAuthorized|NoPermission)(\..*)?", _PERMISSION),
+        (r"ResourceNotAuthorized(\..*)?", TROUBLES["not-in-workspace"]),
+        (r"(Forbidden|NotAuthorized|NoPermission)(\..*)?", _PERMISSION),
         (r"InternalError(\..*)?", _BUSY),
         (r"(InvalidAction|InvalidApi|InvalidVersion)(\..*)?", _WRONG_API),
         (r".*(NotFound|NotExist)", _NO_JOB),
-        (r"(Missing|Invalid|Param|Illegal|Unsupported).*", _BAD_VALUE),
+        (r"(Missing|Invalid|Param|Illegal|Unsupported).*", _REFUSED),
     )
 )
 _NUMERIC = re.compile(r"-?\d+")
@@ -135,7 +78,7 @@ def symbol(code: str | None, message: str) -> str | None:
     return found.group(1) if found else code
 
 
-def meaning(code: str | None, status: int, message: str = "") -> Meaning:
+def meaning(code: str | None, status: int, message: str = "") -> Trouble:
     """Look at code, message and HTTP status together and say what the answer means."""
     name = symbol(code, message)
     if name in EXACT:
@@ -146,7 +89,7 @@ def meaning(code: str | None, status: int, message: str = "") -> Meaning:
     return _by_status(status, bool(code))
 
 
-def _by_status(status: int, has_code: bool) -> Meaning:
+def _by_status(status: int, has_code: bool) -> Trouble:
     if status == 429:
         return _SLOW_DOWN
     if status >= 500 or status in (200, 408):
@@ -157,5 +100,27 @@ def _by_status(status: int, has_code: bool) -> Meaning:
         return _PERMISSION
     if status == 404:
         # Without a code the 404 is not DataWorks speaking but some other server at that address.
-        return _NO_JOB if has_code else _WRONG_API
-    return Meaning(DataWorksInvalidRequest, "Check the request named here against the vendor's page of the operation.")
+        return _NO_JOB if has_code else TROUBLES["not-dataworks"]
+    return _REFUSED
+
+
+def on_the_way(error: BaseException, *, sent: bool, by_proxy: bool) -> Trouble:
+    """
+    Return what kept a request or its answer from arriving.
+
+    :param error: what the HTTP library raised; the system's own error stands among its causes.
+    :param sent: whether the request may have arrived.
+    :param by_proxy: whether the proxy itself refused.
+    """
+    if sent:
+        return TROUBLES["answer-lost"]
+    if by_proxy:
+        return TROUBLES["proxy"]
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return TROUBLES["dns"]
+        if isinstance(cause, ssl.SSLError):
+            return TROUBLES["tls"]
+        cause = cause.__cause__ or cause.__context__
+    return TROUBLES["network"]

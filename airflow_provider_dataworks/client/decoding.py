@@ -123,6 +123,11 @@ def text(payload: Payload, *names: str) -> str | None:
     return None
 
 
+def sentence(text: str) -> str:
+    """Return somebody else's text so that another sentence can follow."""
+    return text if text.endswith((".", "!", "?", ":", "。")) else f"{text}."
+
+
 def number(value: Any) -> int | None:
     """Return a whole number however it was written (XML knows only text), or ``None``."""
     try:

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from airflow_provider_dataworks.client.asking import Flow, Service, Sleep, ask
 from airflow_provider_dataworks.client.calls import PAGE_SIZE
 from airflow_provider_dataworks.client.replies import DIJob
-from airflow_provider_dataworks.exceptions import (
-    DIJobWaitTimeout,
-)
+from airflow_provider_dataworks.client.troubles import TROUBLES
+from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +82,8 @@ def timed_out(di_job_id: int, last: DIJob | None) -> DIJobWaitTimeout:
     status = str(last.status) if last else None
     seen = f"is still {status}" if status else "could not be looked at once"
     return DIJobWaitTimeout(
-        f"DI job {di_job_id} {seen} although the time to wait is over.",
+        f"it {seen} although the time to wait is over.",
         di_job_id=di_job_id,
         last_status=status,
-        remedy="Look at the job in the DataWorks console; clear this task to wait again, or allow more time.",
+        **TROUBLES["wait-timed-out"].advice,
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_dataworks.client.advice import Trouble
 from airflow_provider_dataworks.client.codes import meaning
 from airflow_provider_dataworks.client.decoding import (
     Payload,
@@ -22,8 +23,10 @@ from airflow_provider_dataworks.client.decoding import (
     items,
     number,
     retry_after,
+    sentence,
     text,
 )
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
@@ -35,6 +38,7 @@ from airflow_provider_dataworks.exceptions import (
 log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 600
+_DENIAL = ("AuthAction", "NoPermissionType", "PolicyType")
 _NO_ERROR = ("", "0", "200", "OK", "Success")
 
 
@@ -107,14 +111,14 @@ class Verdict:
             return False
         if job.status is JobStatus.FAILED:
             raise DIJobFailed(
-                f"DI job {job.id} ended Failed: {job.error_message or 'DataWorks gave no text'}.",
+                f"it ended Failed: {sentence(job.error_message or 'DataWorks gave no text')}",
                 di_job_id=job.id,
-                remedy="Nothing of it runs, but it may not be in a clean state: see its log in the DataWorks console.",
+                **TROUBLES["job-failed"].advice,
             )
         raise DIJobFailed(
-            f"DI job {job.id} is {job.status}, which is not accepted and does not change by waiting.",
+            f"it is {job.status}, which is not accepted and does not change by waiting.",
             di_job_id=job.id,
-            remedy=f"Add {job.status} to accept if that is as good.",
+            **TROUBLES["end-not-accepted"].advice,
         )
 
 
@@ -139,7 +143,7 @@ def decipher(action: str, di_job_id: int | None, reply: Reply) -> Payload:
             action=action,
             di_job_id=di_job_id,
             status=reply.status,
-            remedy="Check host and region of the connection; something else than DataWorks answers there.",
+            **TROUBLES["redirect"].advice,
         )
     payload = decode(reply)
     if payload is None:
@@ -159,8 +163,10 @@ def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, c
     if code in ("SignatureDoesNotMatch", "IncompleteSignature"):
         # The service echoes the string to sign here, with every parameter of the older signature in it, the token too.
         message = "the signature the service calculated is not the one that was sent."
-    if not message:
-        message = "the service refused it without saying why." if reply.status < 400 else "the service gave no message."
+    if message in ("", code):
+        how = "refused it without saying why" if reply.status < 400 else "gave no message"
+        message = f"{found.title}; the service {how}."
+    message = f"{sentence(message)}{_denied(payload)}"
     facts: dict[str, Any] = {
         "code": code,
         "status": reply.status,
@@ -168,7 +174,7 @@ def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, c
         "action": action,
         "di_job_id": di_job_id,
         "retry_after": retry_after(reply),
-        "remedy": found.remedy,
+        **found.advice,
     }
     if found.error is DataWorksAuthError:
         skew = clock_skew(reply) if code in ("InvalidTimeStamp.Expired", "IllegalTimestamp") else None
@@ -189,14 +195,34 @@ def _without_payload(action: str, di_job_id: int | None, reply: Reply) -> DataWo
         di_job_id=di_job_id,
         status=reply.status,
         retry_after=retry_after(reply),
-        remedy=found.remedy,
+        **_told_by_another(found, reply.status).advice,
     )
+
+
+def _told_by_another(found: Trouble, status: int) -> Trouble:
+    # Whoever answers without DataWorks' envelope is no authority on keys and jobs: only its status says something.
+    if status < 400:
+        return TROUBLES["unreadable-answer"]
+    return found if found.error.retryable else TROUBLES["not-dataworks"]
+
+
+def _denied(payload: Payload) -> str:
+    """Return which RAM action was denied, and by what, where the answer tells; its diagnosis is long and encoded."""
+    detail = payload.get("AccessDeniedDetail") or payload.get("accessDeniedDetail")
+    if not isinstance(detail, Mapping):
+        return ""
+    action, *why = (text(detail, name, name[:1].lower() + name[1:]) for name in _DENIAL)
+    reason = ", ".join(filter(None, why))
+    return f" RAM denied {action}{f' ({reason})' if reason else ''}." if action else ""
 
 
 def half_an_answer(action: str, missing: str, payload: Payload) -> DataWorksUnavailable:
     """Error for a good answer that lacks what it must hold; the call may have had its effect."""
     return DataWorksUnavailable(
-        f"the answer is incomplete or contradictory: {missing}.", action=action, request_id=text(payload, "RequestId")
+        f"the answer is incomplete or contradictory: {missing}.",
+        action=action,
+        request_id=text(payload, "RequestId"),
+        **TROUBLES["unreadable-answer"].advice,
     )
 
 

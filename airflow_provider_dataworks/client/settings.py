@@ -130,4 +130,4 @@ def one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
 
 def refusal(field: str, problem: str, remedy: str | None = None) -> DataWorksInvalidRequest:
     """Error for a field that was refused before anything was sent."""
-    return DataWorksInvalidRequest(f"{field}: {problem}.", remedy=remedy or f"Correct {field}.")
+    return DataWorksInvalidRequest(f"{field}: {problem}.", remedy=remedy or f"Correct {field}.", see="bad-input")

@@ -20,6 +20,7 @@ import httpx
 
 from airflow_provider_dataworks.client.asking import Flow, Send, Sleep
 from airflow_provider_dataworks.client.calls import Call
+from airflow_provider_dataworks.client.codes import on_the_way
 from airflow_provider_dataworks.client.credentials import without_keys
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.settings import Settings
@@ -167,7 +168,7 @@ class _Wire:
             sent=sent,
             action=call.action,
             di_job_id=call.di_job_id,
-            remedy="Check network, proxy and DNS from the machine of this log, and host or region of the connection.",
+            **on_the_way(error, sent=sent, by_proxy=isinstance(error, httpx.ProxyError)).advice,
         )
 
 

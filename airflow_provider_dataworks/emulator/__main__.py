@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -161,17 +161,8 @@ def connection_line(running: Emulator) -> str:
 
     Only the built-in pair is shown: one given on the command line might be a real one.
     """
-    extra: dict[str, str] = {"region": "cn-shanghai"}
-    if running.security_token:
-        extra["security_token"] = "<your token>"  # noqa: S105 - a placeholder
-    connection: Mapping[str, Any] = {
-        "conn_type": "dataworks",
-        "host": running.url.rpartition(":")[0],
-        "port": running.port,
-        "login": running.access_key_id,
-        "password": _secret(running),
-        "extra": extra,
-    }
+    token = {"security_token": "<your token>"} if running.security_token else {}
+    connection = {**running.connection(**token), "password": _secret(running)}
     return f"AIRFLOW_CONN_DATAWORKS_DEFAULT={shlex.quote(json.dumps(connection))}"
 
 

@@ -163,6 +163,24 @@ class Emulator:
         """STS token that belongs to that pair, or empty."""
         return self._key.security_token
 
+    def connection(self, **extra: Any) -> dict[str, Any]:
+        """
+        Give the Airflow connection to it; as JSON, it is what ``AIRFLOW_CONN_DATAWORKS_DEFAULT`` takes.
+
+        :param extra: fields of the connection's extra, such as ``api_version``.
+        """
+        found: dict[str, Any] = {"region": "cn-shanghai"}
+        if self.security_token:
+            found["security_token"] = self.security_token
+        return {
+            "conn_type": "dataworks",
+            "host": self.url.rpartition(":")[0],
+            "port": self.port,
+            "login": self.access_key_id,
+            "password": self.access_key_secret,
+            "extra": {**found, **extra},
+        }
+
     def add_access_key(self, identity: str, secret: str, security_token: str = "") -> None:
         """Let one more pair in, with the STS token its calls must carry, if any."""
         self._service.add_access_key(AccessKey(identity, secret, security_token))

@@ -46,12 +46,13 @@ class DataWorksHook(BaseHook):
     conn_type = "dataworks"
     hook_name = "Alibaba Cloud DataWorks"
 
+    # Replaced, for all hooks or for one, by tests and the emulator's fixtures; Airflow itself takes the real clock.
+    now: Callable[[], float] = staticmethod(time.time)
+    sleep: Callable[[float], None] = staticmethod(time.sleep)
+
     def __init__(self, dataworks_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataworks_conn_id = dataworks_conn_id
-        # Replaced by tests and the emulator's users; Airflow itself always takes the real clock.
-        self.now: Callable[[], float] = time.time
-        self.sleep: Callable[[float], None] = time.sleep
 
     @cached_property
     def account(self) -> Account:

@@ -95,6 +95,7 @@ class DIJobStatusTrigger(BaseTrigger):
         from airflow.providers.common.compat.sdk import AirflowException
 
         from airflow_provider_dataworks.client.replies import Verdict
+        from airflow_provider_dataworks.client.troubles import TROUBLES
         from airflow_provider_dataworks.exceptions import DataWorksError
 
         try:
@@ -109,4 +110,4 @@ class DIJobStatusTrigger(BaseTrigger):
             return error
         except AirflowException as error:
             # A connection that is gone: as an exception it would lose its type on the way to the task.
-            return DataWorksError(str(error), di_job_id=self.di_job_id)
+            return DataWorksError(str(error), di_job_id=self.di_job_id, **TROUBLES["connection-unreadable"].advice)

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksError
 
 _JOB_FIELDS = ("id", "project_id", "name", "error_message", "job_type")
@@ -41,7 +42,7 @@ def outcome_of(event: object) -> DIJob:
         error = None
     raise error or DataWorksError(
         f"the trigger sent an event that is not understood: {str(event)[:200]!r}.",
-        remedy="Look at the DI job's status. After an upgrade, scheduler, triggerer and workers must run one version.",
+        **TROUBLES["mixed-versions"].advice,
     )
 
 

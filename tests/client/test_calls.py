@@ -81,7 +81,7 @@ def test_operations_refuse_what_they_cannot_send(version: str, field: str, ask: 
 def test_only_the_newer_version_stops_single_instances():
     """The older one says so, and which version to set."""
     assert dict(APIS[API_2024].StopDIJob(1, "1234").params) == {"Id": "1", "InstanceId": "1234"}
-    with pytest.raises(DataWorksInvalidRequest, match=r"^instance_id: .*2024-05-18"):
+    with pytest.raises(DataWorksInvalidRequest, match=r"(?s)^instance_id: .*2024-05-18"):
         APIS[API_2020].StopDIJob(1, 1234)
 
 

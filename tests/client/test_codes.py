@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
+from itertools import pairwise
 
 import pytest
 
-from airflow_provider_dataworks.client.codes import EXACT, PATTERNS, meaning, symbol
+from airflow_provider_dataworks.client.codes import EXACT, PATTERNS, meaning, on_the_way, symbol
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.replies import decipher
 from airflow_provider_dataworks.exceptions import (
@@ -24,7 +27,7 @@ from airflow_provider_dataworks.exceptions import (
 DOCUMENTED = [
     # Public error codes of 2020-05-18 and the table of its StopDIJob page.
     (403, "Forbidden.Access", "Access is forbidden.", DataWorksForbidden, "Enterprise or Flagship"),
-    (403, "ResourceNotAuthorized.Api", "You are not authorized.", DataWorksForbidden, "Grant the RAM user"),
+    (403, "ResourceNotAuthorized.Api", "You are not authorized.", DataWorksForbidden, "member of the workspace"),
     (429, "Throttling.Api", "exceeded your available limit.", DataWorksThrottled, "pool"),
     (429, "Throttling.Api.Risk", "exceeded your daily available limit.", DataWorksQuotaExceeded, "daily"),
     (429, "Throttling.System", "The DataWorks system is busy.", DataWorksThrottled, "pool"),
@@ -152,6 +155,37 @@ def test_a_404_without_a_code_is_another_server():
 def test_a_numeric_code_may_carry_the_symbolic_one_in_its_message(code: str | None, message: str, expected: str | None):
     """A symbolic code stands; a numeric or missing one gives way to the name in the message."""
     assert symbol(code, message) == expected
+
+
+def caused(error: Exception, *causes: Exception) -> Exception:
+    """The error with its causes, each of the one before it, as libraries chain them."""
+    for outer, inner in pairwise((error, *causes)):
+        outer.__cause__ = inner
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "sent", "by_proxy", "see"),
+    [
+        (caused(OSError("library"), OSError("core"), socket.gaierror(-2, "unknown")), False, False, "dns"),
+        (caused(OSError("library"), ssl.SSLCertVerificationError("self-signed")), False, False, "tls"),
+        (caused(OSError("library"), ConnectionRefusedError("refused")), False, False, "network"),
+        (caused(OSError("library"), ssl.SSLError("in the tunnel")), False, True, "proxy"),
+        (TimeoutError("slow"), True, False, "answer-lost"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_trouble_on_the_way_is_told_by_the_systems_own_error(error: Exception, sent: bool, by_proxy: bool, see: str):
+    """By types, which stand among the causes, and never by texts."""
+    assert on_the_way(error, sent=sent, by_proxy=by_proxy).see == see
+
+
+def test_an_error_that_came_up_while_another_was_met_is_followed_too():
+    """Libraries do not always say what caused what."""
+    error = OSError("library")
+    error.__context__ = socket.gaierror(-2, "unknown")
+
+    assert on_the_way(error, sent=False, by_proxy=False).see == "dns"
 
 
 def test_every_remedy_is_a_sentence():

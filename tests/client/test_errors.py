@@ -28,6 +28,7 @@ FACTS = {
     "di_job_id": 11668,
     "retry_after": 2.5,
     "remedy": "Do this.",
+    "see": "some-trouble",
 }
 ERRORS = [
     DataWorksError("m.", **FACTS),
@@ -54,11 +55,13 @@ def test_errors_survive_pickling_with_all_their_facts(error: DataWorksError):
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_the_text_holds_every_fact(error: DataWorksError):
-    """Action, job, code, HTTP status, request id, message and remedy are in the one line people see."""
+    """The first line is what happened, with all its facts; then what to do, and where README tells more."""
     assert str(error) == (
-        "StopDIJob of DI job 11668 failed (Some.Code, HTTP 418, request id R-1): m. What to do: Do this."
+        "StopDIJob of DI job 11668 failed (Some.Code, HTTP 418, request id R-1): m.\n"
+        "What to do: Do this.\n"
+        "See README.md#some-trouble"
     )
-    assert error.summary == str(error).partition(" What to do")[0]
+    assert error.summary == str(error).partition("\n")[0]
     assert type(error).__name__ in repr(error)
 
 
@@ -67,7 +70,7 @@ def test_the_text_holds_every_fact(error: DataWorksError):
     [
         (DataWorksError("m."), "m."),
         (DataWorksError("m.", action="GetDIJob"), "GetDIJob failed: m."),
-        (DataWorksError("m.", di_job_id=5), "DI job 5 failed: m."),
+        (DataWorksError("m.", di_job_id=5), "DI job 5: m."),
         (DataWorksError("m.", status=500), "(HTTP 500): m."),
         (DataWorksError(code="A.B"), "(A.B)"),
         (DataWorksError(), ""),

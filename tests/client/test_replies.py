@@ -352,6 +352,46 @@ def test_a_clock_error_tells_the_skew(date: str, skew: float | None, words: str 
     assert words is not None or "ours" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        (
+            {
+                "AuthAction": "dataworks:StopDIJob",
+                "NoPermissionType": "ImplicitDeny",
+                "PolicyType": "AccountLevelIdentityBasedPolicy",
+                "EncodedDiagnosticMessage": "AQEAAA",
+            },
+            "No. RAM denied dataworks:StopDIJob (ImplicitDeny, AccountLevelIdentityBasedPolicy).",
+        ),
+        (
+            {"authAction": "dataworks:StopDIJob", "noPermissionType": "ExplicitDeny"},
+            "dataworks:StopDIJob (ExplicitDeny).",
+        ),
+        ({"AuthAction": "dataworks:StopDIJob"}, "No. RAM denied dataworks:StopDIJob."),
+        ({"PolicyType": "ControlPolicy"}, "No."),
+        ("text", "No."),
+        (None, "No."),
+    ],
+)
+def test_a_denial_names_the_action_that_ram_denied(detail: Any, told: str):
+    """The action to grant, and which kind of policy to look at; not the long encoded diagnosis."""
+    body = {"Code": "Forbidden.RAM", "Message": "No", "accessDeniedDetail": detail}
+    with pytest.raises(DataWorksForbidden) as caught:
+        decipher("StopDIJob", 1, Reply(403, {}, json.dumps(body).encode(), 0.0))
+
+    assert caught.value.message.endswith(told)
+    assert "AQEAAA" not in str(caught.value)
+
+
+@pytest.mark.parametrize("message", ["", "500130", None])
+def test_an_answer_that_only_names_a_code_is_put_into_words(message: str | None):
+    """The first line says what happened also where the service does not."""
+    body = {"Code": "500130", "Message": message}
+    with pytest.raises(DataWorksError, match="No such DI job; the service gave no message"):
+        decipher("StopDIJob", 1, Reply(400, {}, json.dumps(body).encode(), 0.0))
+
+
 # The verdict on a wait
 
 
@@ -386,7 +426,7 @@ def test_a_job_that_failed_is_told_in_its_own_words(text: str | None, words: str
 def test_an_end_that_is_not_accepted_is_not_waited_on(status: JobStatus):
     """A job at its end stays there, so the wait fails at once and says what to accept."""
     other = {JobStatus.STOPPED: JobStatus.FINISHED, JobStatus.FINISHED: JobStatus.STOPPED}[status]
-    with pytest.raises(DIJobFailed, match=f"Add {status} to accept"):
+    with pytest.raises(DIJobFailed, match=f"it is {status}, .*\nWhat to do: Add that status to accept"):
         Verdict(accept=(other,))(DIJob(1, status))
 
     assert Verdict(accept=(JobStatus.RUNNING,))(DIJob(1, JobStatus.RUNNING)) is True

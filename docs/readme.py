@@ -1,0 +1,60 @@
+"""Write the derived parts of README: its contents, the quoted examples and the table of troubles; ``make readme``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from airflow_provider_dataworks.client.advice import Trouble
+from airflow_provider_dataworks.client.troubles import TROUBLES
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+_CODE = re.compile(r"\d{5,}|\*\w+|[\w.]+\*|[A-Z]\w*\.[\w.]+(?<!\.)|[A-Z][a-z]+[A-Z]\w+")
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def contents(text: str) -> str:
+    """Return links to the sections, but the one they stand in front of."""
+    return "\n".join(f"- [{heading}](#{anchor(heading)})" for heading in re.findall(r"^## (.+)$", text, re.MULTILINE))
+
+
+def troubles() -> str:
+    """Return the table of all troubles, a row each with the anchor that errors name."""
+    rows = "\n".join(map(_row, TROUBLES.values()))
+    return f"| trouble | cause | what to do |\n|---|---|---|\n{rows}"
+
+
+def _row(row: Trouble) -> str:
+    seen = _CODE.sub(lambda found: f"`{found.group()}`", row.seen)
+    first = f'<a id="{row.see}"></a>**{row.title}**<br>`{row.error.__name__}`' + (f"<br>{seen}" if seen else "")
+    cells = (first, _cell(row.cause), _cell(row.remedy))
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("<", "&lt;").replace(">", "&gt;").replace("|", "\\|")
+
+
+def example(path: str, marker: str) -> str:
+    """Return the part of an example between its markers."""
+    source = (ROOT / path).read_text()
+    return source.split(f"# [START {marker}]\n")[1].split(f"# [END {marker}]")[0]
+
+
+def filled(text: str) -> str:
+    """Return README with each derived part as it should be."""
+    for name, part in (("contents", contents(text)), ("troubles", troubles())):
+        pattern = re.compile(f"<!-- BEGIN {name} -->.*?<!-- END {name} -->", re.DOTALL)
+        before, after = pattern.split(text)
+        text = f"{before}<!-- BEGIN {name} -->\n{part}\n<!-- END {name} -->{after}"
+    pattern = re.compile(r"(<!-- START (\S+) (\S+) -->\n```python\n).*?(```\n<!-- END -->)", re.DOTALL)
+    return pattern.sub(lambda found: f"{found[1]}{example(found[2], found[3])}{found[4]}", text)
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text()))
