@@ -113,8 +113,10 @@ class DataWorksHook(BaseHook):
     @cached_property
     def _session(self) -> Session:
         from airflow_provider_dataworks.client.transport import Session
+        from airflow_provider_dataworks.failures import crossing
 
-        session = Session(self.account.settings, self._signer)
+        with crossing():
+            session = Session(self.account.settings, self._signer)
         # Connections are kept between calls and closed with the hook; the session may not hold the hook alive.
         weakref.finalize(self, session.close)
         return session
@@ -141,9 +143,13 @@ class DataWorksHook(BaseHook):
 
     async def arun(self, flow: Flow[T]) -> T:
         """Drive a conversation to its end in an event loop; see :meth:`run`. Await :meth:`load_account` before."""
-        from airflow_provider_dataworks.client.transport import arun
+        import asyncio
+
+        from airflow_provider_dataworks.client.transport import arun, make_ready
         from airflow_provider_dataworks.failures import crossing
 
+        with crossing():
+            await asyncio.to_thread(make_ready, self.account.settings.ca_file)
         session = self.new_async_session()
         try:
             with crossing():
@@ -154,8 +160,10 @@ class DataWorksHook(BaseHook):
     def new_async_session(self) -> AsyncSession:
         """Open a signed client for the running event loop; whoever opens it closes it."""
         from airflow_provider_dataworks.client.transport import AsyncSession
+        from airflow_provider_dataworks.failures import crossing
 
-        return AsyncSession(self.account.settings, self._signer)
+        with crossing():
+            return AsyncSession(self.account.settings, self._signer)
 
     def stop_di_job(self, di_job_id: int | str, instance_id: int | str | None = None) -> str:
         """
