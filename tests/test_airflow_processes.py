@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.airflow_processes import LocalAirflow, ManagedProcess, ProcessProblem
+from demo.airflow_processes import LocalAirflow
+from demo.processes import ManagedProcess, ProcessProblem
 
 # As Airflow does with every task: a child in a process group of its own.
 PARENT = """

@@ -16,7 +16,9 @@ import pytest
 from real_airflow import Run
 
 from airflow_provider_dataworks.emulator import Emulator, Job
-from demo.airflow_processes import LocalAirflow, ProcessProblem, RestProblem
+from demo.airflow_processes import LocalAirflow
+from demo.processes import ProcessProblem
+from demo.rest import RestProblem
 
 ROOT = Path(__file__).parents[2]
 DAG_FOLDERS = (ROOT / "example_dags", Path(__file__).parent / "dags")
