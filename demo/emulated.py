@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
 from demo.processes import LOOPBACK, ManagedProcess, ProcessProblem, free_port
 
 PROJECT_ID = 1967  # the workspace of its jobs
@@ -49,6 +50,12 @@ class Emulator:
             "password": "emulator-secret",
             "extra": {"region": "cn-shanghai", "project_id": PROJECT_ID},
         }
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The connection as if saved from the form of Airflow 3.3, which shows only what a stored connection holds."""
+        untouched: dict[str, Any] = {name: field["schema"].get("default") for name, field in CONN_FIELDS.items()}  # type: ignore[attr-defined]
+        return {**self.connection, "extra": {**untouched, **self.connection["extra"]}}
 
     def state(self) -> dict[str, Any]:
         """Return its jobs and how many calls it served and refused."""

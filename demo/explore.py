@@ -58,7 +58,7 @@ def explore(directory: Path, airflow_port: int, emulator_port: int) -> bool:
         airflow.wait_healthy()
         airflow.add_pool("dataworks", 40, include_deferred=True)
         # In the database and not in the environment, so that it can be seen and changed in the UI.
-        airflow.add_connection("dataworks_default", emulator.connection, "The emulated DataWorks of this demo")
+        airflow.add_connection("dataworks_default", emulator.form, "The emulated DataWorks of this demo")
         for dag_id in UNPAUSED:
             airflow.unpause(dag_id)
         print(SAYS.format(airflow=airflow.base_url, emulator=emulator.url), flush=True)

@@ -238,11 +238,11 @@ class DataWorksHook(BaseHook):
         try:
             service = replace(self.service, patience=0)
             workspaces = self.run(ask(service, service.api.ListProjects()))
-            text = f"{self.account.settings.endpoint} answered: {workspaces} workspaces visible"
+            text = f"{self.account.settings.endpoint} answered. Workspaces visible: {workspaces}"
             project_id = self.account.project_id
             if project_id is not None:
                 jobs = self.run(ask(service, service.api.ListDIJobs(project_id, None, 1))).total
-                text = f"{text}, {jobs} DI jobs in workspace {project_id}"
+                text = f"{text}; DI jobs in workspace {project_id}: {jobs}"
         except (DataWorksError, AirflowException) as error:
             return False, str(error)
         return True, f"{text}."

@@ -182,7 +182,7 @@ def test_the_connection_test_says_what_it_reached(
     good, text = hook.test_connection()
 
     assert good
-    assert "1 DI jobs in workspace 1967" in text
+    assert "DI jobs in workspace 1967: 1" in text
     assert {call.operation for call in emulator.calls} == {"ListProjects", "ListDIJobs"}
 
 
