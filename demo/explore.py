@@ -37,8 +37,8 @@ SAYS = """
   DataWorks   {emulator}   (emulated: jobs and calls, live)
 
 Try: trigger example_dataworks_stop, and watch job 11668 on the second page.
-Then start the job again: trigger example_dataworks_maintenance with ignore_window. It stops the job if it runs, does
-the work and restarts what it stopped. Without ignore_window it touches nothing outside its window, and fails.
+Trigger example_dataworks_maintenance with ignore_window: it stops a running job, does the work and starts it again.
+As that unpauses it, Airflow also makes the run of its last window: too late, so that one touches nothing and fails.
 The connection dataworks_default is under Admin, Connections; its Test button works.
 
 Ctrl-C ends all.
