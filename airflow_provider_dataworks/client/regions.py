@@ -1,7 +1,8 @@
 """Which host serves which region, as the vendor publishes it; a table and its one rule, and nothing is looked up.
 
-Follows the vendor's endpoint pages (https://api.aliyun.com/product/dataworks-public) and the map in its SDKs, with two
-corrections: the SDKs lack ``ap-southeast-7``, and they ignore the network for every region they know.
+Follows the pages "Endpoints" of both API versions (https://www.alibabacloud.com/help/en/dataworks/developer-reference/)
+and the map in the vendor's SDKs, with two corrections: the SDKs lack ``ap-southeast-7``, and they ignore the network
+for every region they know.
 """
 
 from __future__ import annotations
