@@ -36,9 +36,11 @@ SAYS = """
   Airflow     {airflow}
   DataWorks   {emulator}   (emulated: jobs and calls, live)
 
-Try: trigger example_dataworks_stop, and watch job 11668 on the second page.
-Trigger example_dataworks_maintenance with ignore_window: it stops a running job, does the work and starts it again.
-As that unpauses it, Airflow also makes the run of its last window: too late, so that one touches nothing and fails.
+Trigger, and watch the second page:
+- example_dataworks_maintenance with ignore_window: stops job 11668, does the work and starts the job again.
+  As that unpauses it, Airflow also makes the run of its last window: too late, so that one touches nothing and fails.
+- example_dataworks_stop: stops job 11668 and leaves it so.
+- example_dataworks_stop_many: stops jobs 1 to {many}; the waits are deferred and share their looks.
 The connection dataworks_default is under Admin, Connections; its Test button works.
 
 Ctrl-C ends all.
@@ -61,7 +63,7 @@ def explore(directory: Path, airflow_port: int, emulator_port: int) -> bool:
         airflow.add_connection("dataworks_default", emulator.form, "The emulated DataWorks of this demo")
         for dag_id in UNPAUSED:
             airflow.unpause(dag_id)
-        print(SAYS.format(airflow=airflow.base_url, emulator=emulator.url), flush=True)
+        print(SAYS.format(airflow=airflow.base_url, emulator=emulator.url, many=MANY), flush=True)
         while True:
             airflow.check()
             emulator.process.check()

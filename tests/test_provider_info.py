@@ -119,7 +119,7 @@ def test_a_drop_down_offers_what_the_client_knows(name: str, values: tuple[str, 
 
 
 def test_the_drop_down_names_each_region() -> None:
-    """As the console does."""
+    """With the place it is in."""
     assert NAMED == REGIONS
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 CENTRAL_HOST = "dataworks.aliyuncs.com"
 
-# Regions with hosts of their own, by the names of the console.
+# Regions with hosts of their own, and where they are.
 REGIONAL = {
     "ap-northeast-1": "Japan (Tokyo)",
     "ap-northeast-2": "South Korea (Seoul)",
