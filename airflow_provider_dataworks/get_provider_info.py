@@ -12,35 +12,94 @@ def _number(label: str, description: str, kind: str = "number", **schema: object
     return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
 
 
-CONN_FIELDS: dict[str, dict[str, object]] = {
-    "region": _text(
+def _choice(label: str, description: str, values: dict[str, str], **schema: object) -> dict[str, object]:
+    """Describe a drop-down: the values, each as it is shown; other values in a stored connection stay as they are."""
+    return _text(label, description, enum=[*values], values_display=values, **schema)
+
+
+# The regions that the vendor's endpoint pages name, as client/regions.py has them (a test compares).
+REGIONS = {
+    "ap-northeast-1": "Japan (Tokyo)",
+    "ap-northeast-2": "South Korea (Seoul)",
+    "ap-southeast-1": "Singapore",
+    "ap-southeast-3": "Malaysia (Kuala Lumpur)",
+    "ap-southeast-5": "Indonesia (Jakarta)",
+    "ap-southeast-7": "Thailand (Bangkok)",
+    "cn-beijing": "China (Beijing)",
+    "cn-beijing-finance-1": "China (Beijing) Finance",
+    "cn-chengdu": "China (Chengdu)",
+    "cn-hangzhou": "China (Hangzhou)",
+    "cn-hangzhou-finance": "China (Hangzhou) Finance",
+    "cn-hongkong": "China (Hong Kong)",
+    "cn-huhehaote": "China (Hohhot)",
+    "cn-north-2-gov-1": "China (Beijing) Government",
+    "cn-qingdao": "China (Qingdao)",
+    "cn-shanghai": "China (Shanghai)",
+    "cn-shanghai-finance-1": "China (Shanghai) Finance",
+    "cn-shenzhen": "China (Shenzhen)",
+    "cn-shenzhen-finance-1": "China (Shenzhen) Finance",
+    "cn-wulanchabu": "China (Ulanqab)",
+    "cn-zhangjiakou": "China (Zhangjiakou)",
+    "eu-central-1": "Germany (Frankfurt)",
+    "eu-west-1": "UK (London)",
+    "me-central-1": "Saudi Arabia (Riyadh)",
+    "me-east-1": "UAE (Dubai)",
+    "us-east-1": "US (Virginia)",
+    "us-west-1": "US (Silicon Valley)",
+}
+
+_FIELDS: dict[str, dict[str, object]] = {
+    "region": _choice(
         "Region",
-        "Region of the workspace, for example cn-shanghai. Not needed where a host is given.",
-        examples=["cn-shanghai", "cn-hangzhou", "cn-beijing", "cn-shenzhen", "ap-southeast-1", "eu-central-1"],
+        "Region of the workspace. If it is not in the list, give an endpoint under Standard Fields.",
+        {region: f"{region}: {name}" for region, name in REGIONS.items()},
     ),
-    "network": _text(
+    "project_id": _number(
+        "Workspace ID",
+        "Lets the connection test prove access to DI jobs; also for links. DataWorks calls it project ID, too.",
+        kind="integer",
+        minimum=1,
+    ),
+    "network": _choice(
         "Network",
-        "public: over the internet; vpc: from inside a VPC of the same region.",
-        enum=["public", "vpc"],
+        "How DataWorks is reached from where tasks run.",
+        {"public": "public: over the internet", "vpc": "vpc: from inside a VPC of the same region"},
         default="public",
     ),
-    "api_version": _text(
+    "api_version": _choice(
         "API version",
-        "2020-05-18 needs Enterprise or Flagship Edition; 2024-05-18 works with every edition and the new Data Studio.",
-        enum=["2020-05-18", "2024-05-18"],
+        "Try the other one where calls are refused as Forbidden.",
+        {
+            "2020-05-18": "2020-05-18: Enterprise or Flagship Edition",
+            "2024-05-18": "2024-05-18: every edition, and the new Data Studio",
+        },
         default="2020-05-18",
     ),
-    "signature": _text(
-        "Signature",
-        "ACS3-HMAC-SHA256 unless something on the way needs the older RPC form.",
-        enum=["ACS3-HMAC-SHA256", "HMAC-SHA1"],
-        default="ACS3-HMAC-SHA256",
+    "credential_type": _text(
+        "Credential type",
+        "Where the keys come from that sign requests.",
+        enum=[
+            "access_key",
+            "sts",
+            "ram_role_arn",
+            "ecs_ram_role",
+            "oidc_role_arn",
+            "credentials_uri",
+            "profile",
+            "default",
+        ],
     ),
     "security_token": _text("STS token", "Only with temporary keys of the Security Token Service.", format="password"),
-    "project_id": _number("Workspace id", "Used by the connection test, and for links.", kind="integer", minimum=1),
-    "console_url": _text(
-        "Console address",
-        "Where a task's link leads, with {region} and {project_id}; the workspace if empty.",
+    "signature": _choice(
+        "Signature",
+        "Change it only if something on the way needs the older form, which carries all in the query.",
+        {"ACS3-HMAC-SHA256": "ACS3-HMAC-SHA256", "HMAC-SHA1": "HMAC-SHA1: the older RPC form"},
+        default="ACS3-HMAC-SHA256",
+    ),
+    "ca_file": _text(
+        "CA file",
+        "Absolute path of a PEM file with the authorities to trust instead of the public ones, where a proxy or "
+        "gateway has a certificate of your company. It must be there wherever tasks and triggers run.",
     ),
     "connect_timeout": _number(
         "Connect timeout", "Seconds to wait for a connection; 5 if empty.", minimum=1, maximum=600
@@ -54,16 +113,45 @@ CONN_FIELDS: dict[str, dict[str, object]] = {
         minimum=0.1,
         maximum=1000,
     ),
+    "console_url": _text(
+        "Console address",
+        "Where a task's link leads: an https:// address that may hold {region} and {project_id}. The workspace in the "
+        "DataWorks console if empty.",
+    ),
 }
+# Airflow 3.3 folds the fields of a section up; those without one come first, under "Extra Fields".
+_SECTIONS = {
+    **dict.fromkeys(("region", "project_id", "network", "api_version"), ""),
+    **dict.fromkeys(("signature", "ca_file", "connect_timeout", "read_timeout", "max_qps", "console_url"), "Advanced"),
+}
+
+
+def _grouped(fields: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    """Order the fields by section; what has no other is about credentials."""
+    found: dict[str, dict[str, object]] = {}
+    for section in ("", "Credentials", "Advanced"):
+        for name, field in fields.items():
+            if _SECTIONS.get(name, "Credentials") == section:
+                schema: dict[str, object] = field["schema"]  # type: ignore[assignment]
+                found[name] = {**field, "schema": {**schema, **({"section": section} if section else {})}}
+    return found
+
+
+CONN_FIELDS = _grouped(_FIELDS)
 
 UI_FIELD_BEHAVIOUR: dict[str, object] = {
     "hidden-fields": ["schema"],
-    "relabeling": {"login": "AccessKey ID", "password": "AccessKey Secret", "host": "Endpoint (optional)"},
+    "relabeling": {
+        "host": "Endpoint (optional)",
+        "login": "AccessKey ID",
+        "password": "AccessKey Secret",
+    },
     # The port stays visible: the Test button of Airflow 3.3 fails on a connection that has none.
     "placeholders": {
+        "host": "empty: that of the region under Extra Fields",
+        "port": "443; the Test button may need it",
         "login": "LTAI...",
-        "host": "dataworks.cn-shanghai.aliyuncs.com, in place of the region",
-        "port": "443",
+        "password": "30 characters",
     },
 }
 

@@ -1,1 +1,1 @@
-"""Runs the example DAG on a real Airflow against the emulator; no part of the package."""
+"""Runs the example DAGs on a real Airflow against the emulator; no part of the package."""

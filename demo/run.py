@@ -7,79 +7,25 @@ succeeded. Nothing leaves this machine, and nothing stays behind: no process, no
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
-import os
 import re
-import shutil
-import signal
 import sys
-import tempfile
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from demo.airflow_processes import LOOPBACK, LocalAirflow, ManagedProcess, ProcessProblem, RestProblem, free_port
+from demo.airflow_processes import LocalAirflow
+from demo.emulated import Emulator
+from demo.ending import in_a_directory
 
 ROOT = Path(__file__).resolve().parents[1]
 DAG_ID = "example_dataworks_stop"
 JOB_ID = "11668"
 THROTTLE = "StopDIJob,throttle=Throttling.User,status=429,times=1,x-acs-retry-after=2000"
 ENDED = frozenset({"success", "failed"})
-
-
-class Emulator:
-    """The emulated DataWorks with one running job; its first StopDIJob is throttled."""
-
-    def __init__(self, directory: Path) -> None:
-        self.port = free_port()
-        command = [sys.executable, "-m", "airflow_provider_dataworks.emulator", "--port", str(self.port)]
-        command += ["--job", f"{JOB_ID}=Running", "--fault", THROTTLE]
-        self.process = ManagedProcess("The emulator", command, env=os.environ, log=directory / "emulator.log")
-
-    def __enter__(self) -> Emulator:
-        self.process.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.stop(grace=2.0)
-
-    @property
-    def connection(self) -> str:
-        """The Airflow connection to it, as `AIRFLOW_CONN_...` takes it; a real account differs in these values only."""
-        return json.dumps(
-            {
-                "conn_type": "dataworks",
-                "host": f"http://{LOOPBACK}:{self.port}",
-                "login": "LTAIemulator",
-                "password": "emulator-secret",
-                "extra": {"region": "cn-shanghai"},
-            }
-        )
-
-    def state(self) -> dict[str, Any]:
-        """Return its jobs and how many calls it served and refused."""
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=10)
-        try:
-            connection.request("GET", "/_emulator/state")
-            return dict(json.loads(connection.getresponse().read()))
-        finally:
-            connection.close()
-
-    def wait_ready(self, timeout: float = 20.0) -> dict[str, Any]:
-        """Wait until it answers, and return its state."""
-        deadline = time.monotonic() + timeout
-        while True:
-            with suppress(ConnectionError):
-                return self.state()
-            self.process.check()
-            if time.monotonic() > deadline:
-                raise ProcessProblem(f"The emulator did not answer within {timeout:.0f} s. {self.process.tail()}")
-            time.sleep(0.1)
 
 
 class Progress:
@@ -184,8 +130,8 @@ def demonstrate(directory: Path, timeout: float) -> bool:
     progress = Progress()
     say = progress.say
     say(f"Starting the emulator: job {JOB_ID} is Running; the first StopDIJob will get 429 Throttling.User, wait 2 s")
-    with Emulator(directory) as emulator:
-        env = {"AIRFLOW_CONN_DATAWORKS_DEFAULT": emulator.connection}
+    with Emulator(directory, "--job", f"{JOB_ID}=Running", "--fault", THROTTLE) as emulator:
+        env = {"AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(emulator.connection)}
         with LocalAirflow(directory, ROOT / "example_dags", env=env, stop_grace=4.0) as airflow:
             say(f"Preparing the database of Airflow {version('apache-airflow')}")
             airflow.migrate()
@@ -209,54 +155,16 @@ def demonstrate(directory: Path, timeout: float) -> bool:
     return not problems
 
 
-@contextmanager
-def sigterm_ends_orderly() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the program as Ctrl-C does, through every `finally`."""
-
-    def leave(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m demo.run", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds the DAG run may take (default 120)")
     timeout = parser.parse_args(arguments).timeout
 
-    directory = Path(tempfile.mkdtemp(prefix="dataworks-demo-"))
-    keep = True
-    try:
-        with sigterm_ends_orderly():
-            keep = not demonstrate(directory, timeout)
-    except KeyboardInterrupt:
-        keep = False
-        print("\nInterrupted: Airflow and the emulator are shut down.", file=sys.stderr)
-        return 130
-    except SystemExit:
-        keep = False
-        print("\nEnded by a signal: Airflow and the emulator are shut down.", file=sys.stderr)
-        raise
-    except (ProcessProblem, RestProblem, OSError) as problem:
-        print(f"Failed: {problem}", file=sys.stderr)
-    finally:
-        if keep:
-            print(f"Logs are kept in {directory}", file=sys.stderr)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
-    if keep:
-        return 1
-    print(f"Job {JOB_ID} went from Running to Stopped by exactly one effective stop, and the DAG run succeeded.")
-    return 0
+    status = in_a_directory(lambda directory: demonstrate(directory, timeout))
+    if status == 0:
+        print(f"Job {JOB_ID} went from Running to Stopped by exactly one effective stop, and the DAG run succeeded.")
+    return status
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from demo.airflow_processes import LocalAirflow, ProcessProblem, RestProblem
+from demo.airflow_processes import LocalAirflow
+from demo.processes import ProcessProblem
+from demo.rest import RestProblem
 
 ENDED = frozenset({"success", "failed"})
 TASK_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from demo.airflow_processes import LocalAirflow, ManagedProcess, ProcessProblem
+from demo.airflow_processes import LocalAirflow
+from demo.processes import LOOPBACK, ManagedProcess, ProcessProblem, free_port
 
 # As Airflow does with every task: a child in a process group of its own.
 PARENT = """
@@ -20,6 +22,16 @@ time.sleep(float(sys.argv[1]))
 """
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc as Linux has it")
+
+
+def test_a_port_that_is_taken_is_replaced_by_a_free_one():
+    """So that a second demo can be started beside the first."""
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port) != port
+    assert free_port(port) == port
 
 
 def started(directory: Path, seconds: str = "60") -> tuple[ManagedProcess, int]:

@@ -16,7 +16,10 @@ from airflow.providers_manager import ProvidersManager
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from airflow_provider_dataworks import __version__
-from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, get_provider_info
+from airflow_provider_dataworks.client.regions import NAMED, NETWORKS
+from airflow_provider_dataworks.client.settings import API_VERSIONS
+from airflow_provider_dataworks.client.signing import SIGNATURES
+from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, REGIONS, get_provider_info
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 AIRFLOW = Path(airflow.__file__).parent
@@ -94,6 +97,49 @@ def test_every_optional_field_may_stay_empty() -> None:
     for name, field in CONN_FIELDS.items():
         assert "null" in field["schema"]["type"], name
         assert field["description"], name
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("region", tuple(NAMED)),
+        ("network", NETWORKS),
+        ("api_version", API_VERSIONS),
+        ("signature", SIGNATURES),
+    ],
+)
+def test_a_drop_down_offers_what_the_client_knows(name: str, values: tuple[str, ...]) -> None:
+    """The lists stand twice, because the provider info may import nothing."""
+    schema = CONN_FIELDS[name]["schema"]
+
+    assert schema["enum"] == list(values)
+    assert list(schema["values_display"]) == list(values)
+    assert all(shown.startswith(value) for value, shown in schema["values_display"].items())
+    assert schema.get("default") in (None, values[0])
+
+
+def test_the_drop_down_names_each_region() -> None:
+    """With the place it is in."""
+    assert NAMED == REGIONS
+
+
+def test_labels_are_told_apart_and_help_fits_the_form() -> None:
+    """Two lines or three beside the field, as whole sentences; a label is a few words."""
+    labels = [field["label"] for field in CONN_FIELDS.values()]
+
+    assert len(set(labels)) == len(labels)
+    for name, field in CONN_FIELDS.items():
+        assert len(field["label"]) <= 28, name
+        assert len(field["description"]) <= 260, name
+        assert field["description"].endswith("."), name
+
+
+def test_fields_of_a_section_stand_together() -> None:
+    """First what everybody needs, then credentials, then the rest; Airflow shows a section where it first occurs."""
+    sections = [field["schema"].get("section") for field in CONN_FIELDS.values()]
+
+    assert list(dict.fromkeys(sections)) == [None, "Credentials", "Advanced"]
+    assert sections == sorted(sections, key=[None, "Credentials", "Advanced"].index)
 
 
 @pytest.mark.parametrize("name", ["security_token"])

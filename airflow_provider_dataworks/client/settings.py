@@ -5,15 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from urllib.parse import urlsplit
 
+from airflow_provider_dataworks.client.regions import NETWORKS, host_of
 from airflow_provider_dataworks.client.signing import ACS3, SIGNATURES
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 
 API_2020 = "2020-05-18"
 API_2024 = "2024-05-18"
 API_VERSIONS = (API_2020, API_2024)
-NETWORKS = {"public": "dataworks", "vpc": "dataworks-vpc"}
 
 # The region becomes part of the host that receives signed requests, so only the shape of a region id may pass.
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
@@ -31,6 +32,8 @@ class Settings:
     :param connect_timeout: seconds to wait for a connection.
     :param read_timeout: seconds to wait for the next byte of an answer.
     :param max_qps: calls per second that the processes of this machine may make together.
+    :param ca_file: absolute path of a PEM file with the only certificate authorities to trust, instead of the public
+        ones; opened where the first connection is made.
     """
 
     endpoint: str
@@ -39,6 +42,7 @@ class Settings:
     connect_timeout: float = 5.0
     read_timeout: float = 10.0
     max_qps: float = 5.0
+    ca_file: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could only fail later, naming the field."""
@@ -48,6 +52,9 @@ class Settings:
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
                 raise refusal(field, f"{value!r} is not a number above 0 and up to {most}")
+        # A relative one would mean another file in each of Airflow's processes.
+        if self.ca_file is not None and not PurePath(self.ca_file).is_absolute():
+            raise refusal("ca_file", f"{self.ca_file!r} is not an absolute path", "Give it like /etc/ssl/company.pem.")
 
     @property
     def is_local(self) -> bool:
@@ -61,8 +68,9 @@ def endpoint(
     """
     Base address of the service.
 
-    Follows the vendor's endpoint pages: ``dataworks.<region>.aliyuncs.com``, and ``dataworks-vpc.<region>…`` from
-    inside a VPC (the vendor's SDK ignores ``network`` for the regions it knows).
+    A region's host is that of :mod:`airflow_provider_dataworks.client.regions`: ``dataworks.<region>.aliyuncs.com``,
+    ``dataworks-vpc.<region>…`` from inside a VPC, or the central host. Where a host is given, region and network are
+    checked and otherwise not used.
 
     :param region: region id, for example ``cn-shanghai``.
     :param network: ``public`` (default) or ``vpc``.
@@ -70,15 +78,19 @@ def endpoint(
     :param port: port, where it is not the scheme's own.
     :raises DataWorksInvalidRequest: naming the field.
     """
-    product = NETWORKS[one_of("network", network or "public", tuple(NETWORKS))]
+    network = one_of("network", network or "public", NETWORKS)
+    if region and not _REGION.fullmatch(str(region)):
+        raise refusal("region", f"{region!r} is not a region id", "Give it like cn-shanghai or ap-southeast-1.")
     _check_port(port)
     if host:
         return _from_host(host, port)
     if not region:
         raise refusal("region", "is missing", "Set the region of the workspace, for example cn-shanghai, or a host.")
-    if not _REGION.fullmatch(str(region)):
-        raise refusal("region", f"{region!r} is not a region id", "Give it like cn-shanghai or ap-southeast-1.")
-    return f"https://{product}.{region}.aliyuncs.com" + (f":{port}" if port not in (None, 443) else "")
+    found = host_of(region, network)
+    if found is None:
+        problem = f"DataWorks has no VPC endpoint in {region}"
+        raise refusal("network", problem, "Use network public, or give the host of an endpoint of your own.")
+    return f"https://{found}" + (f":{port}" if port not in (None, 443) else "")
 
 
 def _from_host(text: str, port: int | None) -> str:

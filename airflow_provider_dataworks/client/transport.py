@@ -12,8 +12,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import parse_qsl
 
 # The one line to change when the project moves to httpx2, the maintained fork with the same names.
 import httpx
@@ -23,9 +22,11 @@ from airflow_provider_dataworks.client.calls import Call
 from airflow_provider_dataworks.client.codes import on_the_way
 from airflow_provider_dataworks.client.credentials import without_keys
 from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.proxies import proxy_for
 from airflow_provider_dataworks.client.settings import Settings
 from airflow_provider_dataworks.client.signer import FORM, Signer
 from airflow_provider_dataworks.client.signing import form_body
+from airflow_provider_dataworks.client.tls import trust_only
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 T = TypeVar("T")
@@ -64,15 +65,20 @@ class AcsAuth(httpx.Auth):
 
 
 @functools.cache
-def tls_context() -> ssl.SSLContext:
-    """Return the one TLS context of this process; certificates are always verified."""
+def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """
+    Return this process's one TLS context for these authorities; certificates and names are always verified.
+
+    :param ca_file: absolute path of a PEM file with the only authorities to trust; those of the HTTP library if None.
+    :raises DataWorksInvalidRequest: the file cannot be read or holds no certificate.
+    """
     # Loading the trust store blocks for about 20 ms and takes close to a megabyte, so once a process must do.
-    return httpx.create_ssl_context()
+    return trust_only(ca_file) if ca_file else httpx.create_ssl_context()
 
 
-def make_ready() -> None:
+def make_ready(ca_file: str | None = None) -> None:
     """Load what the first call in an event loop would otherwise load there, holding it for some 40 ms; for a thread."""
-    tls_context()
+    tls_context(ca_file)
     # The HTTP library's way into asyncio, which it loads as it connects for the first time.
     import anyio
 
@@ -85,15 +91,6 @@ def user_agent() -> str:
     from airflow_provider_dataworks import __version__
 
     return f"airflow-provider-dataworks/{__version__}"
-
-
-def proxy_for(endpoint: str) -> str | None:
-    """Return the proxy the environment names for an endpoint, unless ``NO_PROXY`` takes it out."""
-    parts = urlsplit(endpoint)
-    proxies = getproxies()
-    if proxy_bypass(parts.netloc):
-        return None
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 class _Wire:
@@ -124,7 +121,8 @@ class _Wire:
         # A proxy for the internet has no business with an emulator on this machine.
         proxy = None if self._settings.is_local else proxy_for(self._settings.endpoint)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        return {"verify": tls_context(), "limits": limits, "proxy": proxy, "trust_env": False}
+        context = tls_context(self._settings.ca_file)
+        return {"verify": context, "limits": limits, "proxy": proxy, "trust_env": False}
 
     def request(self, send: Send) -> httpx.Request:
         """Build and sign the request for a command."""

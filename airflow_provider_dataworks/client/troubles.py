@@ -210,8 +210,8 @@ _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = 
             "TLS failed",
             "",
             "The certificate is not trusted, is not the host's, or no TLS is spoken there; nothing was sent.",
-            "Check host and port of the connection. Behind a company proxy with its own authority, make that known to "
-            "the machine of this log; certificates are always verified.",
+            "Check host and port of the connection; set its ca_file where a proxy or gateway has a certificate of your "
+            "company. Certificates are always verified.",
         ),
         (
             "proxy",

@@ -66,7 +66,7 @@ def read_account(connection: Connection, extra: Mapping[str, Any]) -> Account:
     if not (fields["host"] or region) and extra:
         known = f"extra holds: {', '.join(sorted(extra))}"
         raise refusal("region", f"is missing, and there is no host ({known})", "Set region, for example cn-shanghai.")
-    choices: dict[str, Any] = {name: _optional(extra, name) for name in ("api_version", "signature")}
+    choices: dict[str, Any] = {name: _optional(extra, name) for name in ("api_version", "signature", "ca_file")}
     limits = {name: _number(extra, name) for name in ("connect_timeout", "read_timeout", "max_qps")}
     settings = Settings(
         endpoint(region=region, network=_optional(extra, "network"), host=fields["host"], port=connection.port or None),

@@ -114,8 +114,10 @@ class DataWorksHook(BaseHook):
     @cached_property
     def _session(self) -> Session:
         from airflow_provider_dataworks.client.transport import Session
+        from airflow_provider_dataworks.failures import crossing
 
-        session = Session(self.account.settings, self._signer)
+        with crossing():
+            session = Session(self.account.settings, self._signer)
         # Connections are kept between calls and closed with the hook; the session may not hold the hook alive.
         weakref.finalize(self, session.close)
         return session
@@ -142,9 +144,13 @@ class DataWorksHook(BaseHook):
 
     async def arun(self, flow: Flow[T]) -> T:
         """Drive a conversation to its end in an event loop; see :meth:`run`. Await :meth:`load_account` before."""
-        from airflow_provider_dataworks.client.transport import arun
+        import asyncio
+
+        from airflow_provider_dataworks.client.transport import arun, make_ready
         from airflow_provider_dataworks.failures import crossing
 
+        with crossing():
+            await asyncio.to_thread(make_ready, self.account.settings.ca_file)
         session = self.new_async_session()
         try:
             with crossing():
@@ -155,8 +161,10 @@ class DataWorksHook(BaseHook):
     def new_async_session(self) -> AsyncSession:
         """Open a signed client for the running event loop; whoever opens it closes it."""
         from airflow_provider_dataworks.client.transport import AsyncSession
+        from airflow_provider_dataworks.failures import crossing
 
-        return AsyncSession(self.account.settings, self._signer)
+        with crossing():
+            return AsyncSession(self.account.settings, self._signer)
 
     def stop_di_job(self, di_job_id: int | str, instance_id: int | str | None = None) -> str:
         """
@@ -231,11 +239,11 @@ class DataWorksHook(BaseHook):
         try:
             service = replace(self.service, patience=0)
             workspaces = self.run(ask(service, service.api.ListProjects()))
-            text = f"{self.account.settings.endpoint} answered: {workspaces} workspaces visible"
+            text = f"{self.account.settings.endpoint} answered. Workspaces visible: {workspaces}"
             project_id = self.account.project_id
             if project_id is not None:
                 jobs = self.run(ask(service, service.api.ListDIJobs(project_id, None, 1))).total
-                text = f"{text}, {jobs} DI jobs in workspace {project_id}"
+                text = f"{text}; DI jobs in workspace {project_id}: {jobs}"
         except (DataWorksError, AirflowException) as error:
             return False, str(error)
         return True, f"{text}."

@@ -49,7 +49,7 @@ _doors: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Door]] =
 async def _open(conn_id: str) -> _Office:
     hook = DataWorksHook(conn_id)
     await hook.load_account()
-    await asyncio.to_thread(make_ready)
+    await asyncio.to_thread(make_ready, hook.account.settings.ca_file)
     # A watcher spaces its looks by itself, so that no look sleeps while others wait for theirs.
     return _Office(hook.new_async_session(), replace(hook.service, patience=0))
 

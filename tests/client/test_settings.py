@@ -130,6 +130,12 @@ def test_a_region_that_is_no_region_id_never_becomes_a_host(region: Any):
     assert refused(region=region).startswith("region: ")
 
 
+@pytest.mark.parametrize("region", [region for region in REGION_REFUSED if region], ids=ascii)
+def test_a_region_beside_a_host_is_checked_too(region: Any):
+    """It becomes part of links, and a wrong one is a mistake wherever it stands."""
+    assert refused(region=region, host="gateway.example").startswith("region: ")
+
+
 @pytest.mark.parametrize("host", HOST_REFUSED, ids=ascii)
 def test_a_host_that_is_more_than_a_host_is_refused(host: str):
     """Users, paths, odd ports and other schemes could send signed requests elsewhere."""
@@ -192,6 +198,18 @@ def test_a_limit_that_is_no_sensible_number_is_refused(field: str, value: Any):
     """Timeouts and rates are numbers above 0 with a ceiling; the message names the field."""
     with pytest.raises(DataWorksInvalidRequest, match=f"^{field}: "):
         Settings("https://h", **{field: value})
+
+
+@pytest.mark.parametrize("path", ["ca.pem", "./ca.pem", "~/ca.pem", "", "https://example.com/ca.pem"])
+def test_a_file_of_authorities_needs_an_absolute_path(path: str):
+    """A relative one would be another file in each of Airflow's processes."""
+    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: .* is not an absolute path"):
+        Settings("https://h", ca_file=path)
+
+
+def test_a_file_of_authorities_is_not_opened_yet():
+    """Settings are read in event loops, too."""
+    assert Settings("https://h", ca_file="/nowhere/ca.pem").ca_file == "/nowhere/ca.pem"
 
 
 @pytest.mark.parametrize(

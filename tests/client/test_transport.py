@@ -15,7 +15,7 @@ from airflow_provider_dataworks.client import flows
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.settings import Settings
 from airflow_provider_dataworks.client.signer import Signer
-from airflow_provider_dataworks.client.transport import Session, make_ready, proxy_for, tls_context, user_agent
+from airflow_provider_dataworks.client.transport import Session, make_ready, tls_context, user_agent
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 
@@ -58,33 +58,6 @@ def test_making_ready_twice_does_no_harm():
     """The second connection of a triggerer does it again."""
     make_ready()
     make_ready()
-
-
-@pytest.mark.parametrize(
-    ("environment", "proxy"),
-    [
-        pytest.param({}, None, id="none"),
-        pytest.param({"https_proxy": "http://p.example:3128"}, "http://p.example:3128", id="https"),
-        pytest.param({"http_proxy": "http://p.example:3128"}, None, id="http-is-for-http"),
-        pytest.param({"all_proxy": "http://p.example:3128"}, "http://p.example:3128", id="all"),
-        pytest.param({"https_proxy": "http://p.example:1", "no_proxy": "aliyuncs.com"}, None, id="no-proxy-domain"),
-        pytest.param({"https_proxy": "http://p.example:1", "no_proxy": "*"}, None, id="no-proxy-at-all"),
-        pytest.param(
-            {"https_proxy": "http://p.example:1", "no_proxy": "other.com"}, "http://p.example:1", id="no-proxy-other"
-        ),
-    ],
-)
-def test_the_environments_proxy_is_used_unless_no_proxy_says_otherwise(
-    environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
-):
-    """As every other program on the machine does; the vendor's SDK ignores NO_PROXY."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    assert proxy_for("https://dataworks.cn-shanghai.aliyuncs.com") == proxy
 
 
 def test_the_service_is_reached_through_the_proxy(drive: Drive, monkeypatch: pytest.MonkeyPatch):

@@ -16,15 +16,18 @@ import pytest
 from real_airflow import Run
 
 from airflow_provider_dataworks.emulator import Emulator, Job
-from demo.airflow_processes import LocalAirflow, ProcessProblem, RestProblem
+from demo.airflow_processes import LocalAirflow
+from demo.processes import ProcessProblem
+from demo.rest import RestProblem
 
 ROOT = Path(__file__).parents[2]
 DAG_FOLDERS = (ROOT / "example_dags", Path(__file__).parent / "dags")
 WORKSPACE = 1967
 REGION = "cn-shanghai"
 
-# So that a killed worker or triggerer is missed within seconds, as it is within minutes elsewhere.
-IMPATIENCE = {
+SETTINGS = {
+    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+    # So that a killed worker or triggerer is missed within seconds, as it is within minutes elsewhere.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
@@ -59,7 +62,7 @@ def airflow(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[Loca
         "password": emulator.access_key_secret,
         "extra": {"region": REGION},
     }
-    env = {**IMPATIENCE, "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection), "DATAWORKS_JOBS": "40"}
+    env = {**SETTINGS, "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection), "DATAWORKS_JOBS": "40"}
     with tempfile.TemporaryDirectory(prefix="dataworks-e2e-", ignore_cleanup_errors=True) as directory:
         home = Path(directory)
         for folder in DAG_FOLDERS:

@@ -10,6 +10,7 @@ import pytest
 from airflow.models.connection import Connection
 
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
 from airflow_provider_dataworks.hooks import connection as fields_of
 
 KEYS: dict[str, Any] = {"login": "LTAIexample", "password": "example-secret"}
@@ -42,6 +43,10 @@ def read_account(found: Connection) -> fields_of.Account:
         pytest.param({"host": "http://[::1]", "port": 8900}, {}, "http://[::1]:8900", id="loopback-v6"),
         pytest.param(
             {}, {"endpoint": "dataworks.example.com"}, "https://dataworks.example.com", id="endpoint-in-extra"
+        ),
+        pytest.param({}, {"region": "cn-qingdao"}, "https://dataworks.aliyuncs.com", id="region-of-the-central-host"),
+        pytest.param(
+            {}, {"region": "cn-guangzhou"}, "https://dataworks.cn-guangzhou.aliyuncs.com", id="region-not-listed"
         ),
         pytest.param({"host": "a.example.com"}, REGION, "https://a.example.com", id="host-wins-over-region"),
     ],
@@ -87,6 +92,25 @@ def test_every_field_is_read_also_as_text() -> None:
     assert account.credentials.security_token == "token-text"
 
 
+@pytest.mark.parametrize("nothing", [None, ""], ids=["null", "empty"])
+def test_fields_that_the_form_left_empty_count_as_not_given(nothing: str | None) -> None:
+    """Airflow saves every field of the form, untouched ones as their default or null, cleared ones as null or empty."""
+    untouched = {name: field["schema"].get("default") for name, field in CONN_FIELDS.items()}
+    cleared = dict.fromkeys(CONN_FIELDS, nothing)
+
+    plain = read_account(connection(REGION, **KEYS))
+
+    assert read_account(connection({**untouched, **REGION}, **KEYS)) == plain
+    assert read_account(connection({**cleared, **REGION}, **KEYS)) == plain
+
+
+def test_a_file_of_authorities_is_taken_by_its_path_and_not_opened() -> None:
+    """A connection is read in event loops, too; the file is opened where the first connection is made."""
+    account = read_account(connection({**REGION, "ca_file": "/nowhere/ca.pem"}, **KEYS))
+
+    assert account.settings.ca_file == "/nowhere/ca.pem"
+
+
 def test_names_of_airflows_alibaba_provider_are_accepted_in_extra() -> None:
     """Who comes from the Alibaba provider keeps the connection as it is."""
     extra = {**REGION, "access_key_id": "LTAIother", "access_key_secret": "other-secret"}
@@ -108,6 +132,10 @@ def test_names_of_airflows_alibaba_provider_are_accepted_in_extra() -> None:
         pytest.param(KEYS, {"region": "x.evil.example/"}, "region", id="region-as-host"),
         pytest.param(KEYS, {"region": 5}, "region", id="region-number"),
         pytest.param(KEYS, {**REGION, "network": "vpn"}, "network", id="network"),
+        pytest.param(KEYS, {"region": "cn-qingdao", "network": "vpc"}, "network", id="no-vpc-host"),
+        pytest.param(KEYS, {**REGION, "ca_file": "ca.pem"}, "ca_file", id="ca-file-not-absolute"),
+        pytest.param(KEYS, {**REGION, "ca_file": True}, "ca_file", id="ca-file-no-text"),
+        pytest.param({**KEYS, "host": "a.example.com"}, {"region": "a/b"}, "region", id="region-beside-a-host"),
         pytest.param(KEYS, {**REGION, "api_version": "2020"}, "api_version", id="api-version"),
         pytest.param(KEYS, {**REGION, "signature": "MD5"}, "signature", id="signature"),
         pytest.param(KEYS, {**REGION, "connect_timeout": "soon"}, "connect_timeout", id="timeout-word"),

@@ -27,6 +27,11 @@ VERSIONS = pytest.mark.parametrize("api_version", ["2020-05-18", "2024-05-18"])
 SIGNATURES = pytest.mark.parametrize("signature", ["ACS3-HMAC-SHA256", "HMAC-SHA1"])
 
 
+def in_a_loop(hook: DataWorksHook) -> object:
+    """Look at the job by the asyncio driver."""
+    return asyncio.run(hook.arun(get_di_job(hook.service, JOB)))
+
+
 def test_nothing_is_looked_up_before_the_first_call() -> None:
     """A hook of a connection that does not exist can be made; DAG files do that at every parse."""
     assert DataWorksHook("no_such_connection").dataworks_conn_id == "no_such_connection"
@@ -148,6 +153,20 @@ def test_throttling_is_waited_out_as_the_service_asks(hook: DataWorksHook, emula
     assert clock.slept == [7, 7]
 
 
+@pytest.mark.parametrize("ask", [DataWorksHook.get_conn, lambda hook: hook.get_di_job(JOB), in_a_loop])
+def test_a_file_of_authorities_that_is_none_is_an_airflow_failure(
+    ask: Callable[[DataWorksHook], object], connect: Callable[..., None], emulator: Emulator
+) -> None:
+    """Told by the field's name, whichever way the first connection would be made, and before it is."""
+    connect(ca_file="/nowhere/ca.pem")
+
+    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: '/nowhere/ca\.pem' cannot be used") as caught:
+        ask(DataWorksHook())
+
+    assert isinstance(caught.value, AirflowFailException)
+    assert emulator.count() == 0
+
+
 def test_get_conn_signs_what_the_author_sends(hook: DataWorksHook) -> None:
     """An operation without a method of its own can be called with the connection's keys."""
     answer = hook.get_conn().post("/", headers={"x-acs-action": "ListProjects"})
@@ -182,7 +201,7 @@ def test_the_connection_test_says_what_it_reached(
     good, text = hook.test_connection()
 
     assert good
-    assert "1 DI jobs in workspace 1967" in text
+    assert "DI jobs in workspace 1967: 1" in text
     assert {call.operation for call in emulator.calls} == {"ListProjects", "ListDIJobs"}
 
 

@@ -38,19 +38,44 @@ print(json.dumps({"file": package.__file__, "names": names}))
 FORM = """
 import json
 from airflow import __version__
+STANDARD = ("host", "login", "password", "port")
 if tuple(map(int, __version__.split(".")[:2])) >= (3, 2):
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
     (form,) = [hook for hook in HookMetaService.hook_meta_data() if hook.connection_type == "dataworks"]
-    name, extra, standard = form.hook_name, list(form.extra_fields), form.standard_fields
-    login = standard.login.title
+    name, hidden = form.hook_name, form.standard_fields.url_schema.hidden
+    labels = {field: getattr(form.standard_fields, field).title for field in STANDARD}
+    hints = {field: getattr(form.standard_fields, field).placeholder for field in STANDARD}
+    extra = {
+        field: {
+            "label": said["schema"]["title"],
+            "help": said["description"],
+            "choices": said["schema"].get("enum"),
+            "secret": said["schema"].get("format") == "password",
+            "default": said["value"],
+        }
+        for field, said in form.extra_fields.items()
+    }
 else:
     from airflow.providers_manager import ProvidersManager
     manager = ProvidersManager()
-    name = manager.hooks["dataworks"].hook_name
-    prefix = "extra__dataworks__"
-    extra = [key.removeprefix(prefix) for key in manager.connection_form_widgets if key.startswith(prefix)]
-    login = manager.field_behaviours["dataworks"]["relabeling"]["login"]
-print("FORM", json.dumps({"name": name, "login": login, "extra": sorted(extra)}))
+    name, behaviour = manager.hooks["dataworks"].hook_name, manager.field_behaviours["dataworks"]
+    hidden = "schema" in behaviour["hidden_fields"]
+    labels = {field: behaviour["relabeling"].get(field) for field in STANDARD}
+    hints = {field: behaviour["placeholders"].get(field) for field in STANDARD}
+    extra, prefix = {}, "extra__dataworks__"
+    for key, found in manager.connection_form_widgets.items():
+        if key.startswith(prefix):
+            kwargs = found.field.kwargs
+            said, choosing, choices = str(kwargs["description"]).partition(" One of: ")
+            extra[key.removeprefix(prefix)] = {
+                "label": str(kwargs["label"]),
+                "help": said,
+                "choices": choices.rstrip(".").split(", ") if choosing else None,
+                "secret": found.field.field_class.__name__ == "PasswordField",
+                "default": kwargs.get("default"),
+            }
+form = {"name": name, "schema_hidden": hidden, "labels": labels, "hints": hints, "order": list(extra), "extra": extra}
+print("FORM", json.dumps(form))
 """
 
 
@@ -142,16 +167,45 @@ def test_airflow_lists_the_provider(airflow_env: dict[str, str]) -> None:
 
 
 def test_the_connection_form_is_complete(airflow_env: dict[str, str]) -> None:
-    """The form has its name, its labels and every field that the provider describes."""
+    """Every label, hint, help text, choice, default and secret of the provider's description, in its order."""
     from airflow_provider_dataworks.get_provider_info import get_provider_info
 
     (described,) = get_provider_info()["connection-types"]
+    standard, fields = described["ui-field-behaviour"], described["conn-fields"]
     (line,) = [line for line in run(airflow_env, "-c", FORM).splitlines() if line.startswith("FORM ")]
     assert json.loads(line.removeprefix("FORM ")) == {
         "name": "Alibaba Cloud DataWorks",
-        "login": "AccessKey ID",
-        "extra": sorted(described["conn-fields"]),
+        "schema_hidden": True,
+        "labels": {field: standard["relabeling"].get(field) for field in ("host", "login", "password", "port")},
+        "hints": standard["placeholders"],
+        "order": list(fields),
+        "extra": {
+            name: {
+                "label": field["label"],
+                "help": field["description"],
+                "choices": field["schema"].get("enum"),
+                "secret": field["schema"].get("format") == "password",
+                "default": field["schema"].get("default"),
+            }
+            for name, field in fields.items()
+        },
     }
+
+
+def test_a_form_left_as_it_is_gives_a_connection_that_can_be_used(airflow_env: dict[str, str]) -> None:
+    """Fields that nobody touched come back as their default, null or empty text, by the version."""
+    from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
+
+    for nothing in (None, ""):
+        extra = {name: field["schema"].get("default", nothing) for name, field in CONN_FIELDS.items()}
+        connection = {"conn_type": "dataworks", "login": "LTAIexample", "password": "example-secret"}
+        text = json.dumps({**connection, "extra": {**extra, "region": "cn-qingdao"}})
+        program = (
+            "from airflow_provider_dataworks.hooks.dataworks import DataWorksHook\n"
+            "print('ENDPOINT', DataWorksHook().account.settings.endpoint)"
+        )
+        said = run({**airflow_env, "AIRFLOW_CONN_DATAWORKS_DEFAULT": text}, "-c", program)
+        assert "ENDPOINT https://dataworks.aliyuncs.com\n" in said
 
 
 @pytest.mark.parametrize(

@@ -124,15 +124,16 @@ def test_it_ends_in_one_event_when_it_cannot_go_on(emulator: Emulator, arguments
     assert event["error"]["class"] == error
 
 
-@pytest.mark.usefixtures("soon")
-def test_a_connection_with_a_wrong_field_is_told_as_such(emulator: Emulator, connect: Callable[..., None]) -> None:
+@pytest.mark.usefixtures("soon", "emulator")
+@pytest.mark.parametrize(("field", "value"), [("api_version", "1999"), ("ca_file", "/nowhere/ca.pem")])
+def test_a_connection_with_a_wrong_field_is_told_as_such(connect: Callable[..., None], field: str, value: str) -> None:
     """The field is named in the event."""
-    connect(api_version="1999")
+    connect(**{field: value})
 
     (event,) = asyncio.run(events_of(trigger()))
 
     assert event["error"]["class"] == "DataWorksInvalidRequest"
-    assert "api_version" in event["error"]["message"]
+    assert field in event["error"]["message"]
 
 
 @pytest.mark.usefixtures("soon", "connect")
