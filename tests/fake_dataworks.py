@@ -22,12 +22,13 @@ import httpx
 from airflow_provider_dataworks.client.asking import Flow, Service
 from airflow_provider_dataworks.client.calls import APIS
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
+from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.pace import Pace
 from airflow_provider_dataworks.client.policy import PATIENCE
 from airflow_provider_dataworks.client.settings import API_2020, Settings
 from airflow_provider_dataworks.client.signer import Signer
 from airflow_provider_dataworks.client.signing import RPC
-from airflow_provider_dataworks.client.transport import AsyncSession, Session, arun, run
+from airflow_provider_dataworks.client.transport import AsyncSession, Session
 
 T = TypeVar("T")
 
