@@ -12,6 +12,10 @@ def _number(label: str, description: str, kind: str = "number", **schema: object
     return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
 
 
+def _flag(label: str, description: str) -> dict[str, object]:
+    return {"label": label, "description": description, "schema": {"type": ["boolean", "null"]}}
+
+
 CONN_FIELDS: dict[str, dict[str, object]] = {
     "region": _text(
         "Region",
@@ -36,7 +40,65 @@ CONN_FIELDS: dict[str, dict[str, object]] = {
         enum=["ACS3-HMAC-SHA256", "HMAC-SHA1"],
         default="ACS3-HMAC-SHA256",
     ),
+    "credential_type": _text(
+        "Credential type",
+        "Where the keys come from. access_key: login and password; sts: these with an STS token; ram_role_arn: a role "
+        "assumed with them or with a source; ecs_ram_role: the role of the ECS instance; oidc_role_arn: RRSA on ACK; "
+        "credentials_uri: a local service; profile: of the aliyun command line; default: the first of these that is there.",
+        enum=[
+            "access_key",
+            "sts",
+            "ram_role_arn",
+            "ecs_ram_role",
+            "oidc_role_arn",
+            "credentials_uri",
+            "profile",
+            "default",
+        ],
+        default="access_key",
+    ),
     "security_token": _text("STS token", "Only with temporary keys of the Security Token Service.", format="password"),
+    "role_arn": _text(
+        "Role ARN",
+        "With ram_role_arn and oidc_role_arn: the role to assume, like acs:ram::1234567890:role/name.",
+    ),
+    "source_credential_type": _text(
+        "Role assumed with",
+        "With ram_role_arn only; access_key (login and password) if empty.",
+        enum=["access_key", "ecs_ram_role", "oidc_role_arn", "credentials_uri", "profile", "default"],
+    ),
+    "source_role_arn": _text(
+        "Source role ARN", "Where the role is assumed with oidc_role_arn: the role that the OIDC token gives."
+    ),
+    "role_session_name": _text(
+        "Role session name",
+        "Shown in ActionTrail; 2 to 64 letters, digits and .@-_=; airflow-provider-dataworks if empty.",
+    ),
+    "duration_seconds": _number(
+        "Role session duration",
+        "Seconds that keys of a role live; 3600 if empty. They are renewed ahead of their end.",
+        kind="integer",
+        minimum=900,
+        maximum=43200,
+    ),
+    "policy": _text("Role session policy", "JSON that narrows what the role may do.", format="multiline"),
+    "external_id": _text("External id", "With ram_role_arn, where the role's trust policy asks for one."),
+    "role_name": _text("Instance role name", "With ecs_ram_role; the metadata service is asked if empty."),
+    "disable_imds_v1": _flag("IMDSv2 only", "With ecs_ram_role: never ask the metadata service without a token."),
+    "oidc_provider_arn": _text(
+        "OIDC provider ARN", "With oidc_role_arn; ALIBABA_CLOUD_OIDC_PROVIDER_ARN, which RRSA sets, if empty."
+    ),
+    "oidc_token_file": _text(
+        "OIDC token file", "Path, with oidc_role_arn; ALIBABA_CLOUD_OIDC_TOKEN_FILE, which RRSA sets, if empty."
+    ),
+    "credentials_uri": _text(
+        "Credentials URI",
+        "With credentials_uri: an https address that answers with keys, or http on a loopback address.",
+    ),
+    "profile": _text(
+        "Profile", "With profile: its name in ~/.aliyun/config.json or credentials.ini; the current one if empty."
+    ),
+    "sts_endpoint": _text("STS endpoint", "Where roles are assumed; the region's Security Token Service if empty."),
     "project_id": _number("Workspace id", "Used by the connection test, and for links.", kind="integer", minimum=1),
     "console_url": _text(
         "Console address",
