@@ -44,7 +44,8 @@ CONN_FIELDS: dict[str, dict[str, object]] = {
         "Credential type",
         "Where the keys come from. access_key: login and password; sts: these with an STS token; ram_role_arn: a role "
         "assumed with them or with a source; ecs_ram_role: the role of the ECS instance; oidc_role_arn: RRSA on ACK; "
-        "credentials_uri: a local service; profile: of the aliyun command line; default: the first of these that is there.",
+        "credentials_uri: a local service; profile: of the aliyun command line; default: the first of these that is "
+        "there.",
         enum=[
             "access_key",
             "sts",

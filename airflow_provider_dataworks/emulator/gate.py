@@ -163,7 +163,7 @@ def _check_clock(date: str, now: float) -> None:
 
 
 def _check_token(key: AccessKey, token: str, now: float) -> None:
-    """Refuse a token that is not the pair's own, or has ended. The HTTP status is that of the other signature errors."""
+    """Refuse a token that is not the pair's own or has ended, with the HTTP status of the other signature errors."""
     if key.expires is not None and now >= key.expires:
         raise Refusal(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
     if hmac.compare_digest(key.security_token.encode(), token.encode(errors="replace")):
