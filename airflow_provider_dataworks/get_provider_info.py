@@ -12,6 +12,10 @@ def _number(label: str, description: str, kind: str = "number", **schema: object
     return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
 
 
+def _flag(label: str, description: str) -> dict[str, object]:
+    return {"label": label, "description": description, "schema": {"type": ["boolean", "null"]}}
+
+
 def _choice(label: str, description: str, values: dict[str, str], **schema: object) -> dict[str, object]:
     """Describe a drop-down: the values, each as it is shown; other values in a stored connection stay as they are."""
     return _text(label, description, enum=[*values], values_display=values, **schema)
@@ -75,21 +79,63 @@ _FIELDS: dict[str, dict[str, object]] = {
         },
         default="2020-05-18",
     ),
-    "credential_type": _text(
+    "credential_type": _choice(
         "Credential type",
         "Where the keys come from that sign requests.",
-        enum=[
-            "access_key",
-            "sts",
-            "ram_role_arn",
-            "ecs_ram_role",
-            "oidc_role_arn",
-            "credentials_uri",
-            "profile",
-            "default",
-        ],
+        {
+            "access_key": "access_key: login and password",
+            "sts": "sts: login, password and an STS token",
+            "ram_role_arn": "ram_role_arn: a RAM role that is assumed",
+            "ecs_ram_role": "ecs_ram_role: the role of the ECS instance",
+            "oidc_role_arn": "oidc_role_arn: the role of the pod (RRSA on ACK)",
+            "credentials_uri": "credentials_uri: a service beside Airflow",
+            "profile": "profile: of the vendor's command line",
+            "default": "default: the first of these that the machine has",
+        },
+        default="access_key",
     ),
     "security_token": _text("STS token", "Only with temporary keys of the Security Token Service.", format="password"),
+    "role_arn": _text(
+        "Role ARN",
+        "With ram_role_arn and oidc_role_arn: the role to assume, like acs:ram::1234567890:role/name.",
+    ),
+    "source_credential_type": _text(
+        "Role assumed with",
+        "With ram_role_arn only; access_key (login and password) if empty.",
+        enum=["access_key", "ecs_ram_role", "oidc_role_arn", "credentials_uri", "profile", "default"],
+    ),
+    "source_role_arn": _text(
+        "Source role ARN", "Where the role is assumed with oidc_role_arn: the role that the OIDC token gives."
+    ),
+    "role_session_name": _text(
+        "Role session name",
+        "Shown in ActionTrail; 2 to 64 letters, digits and .@-_=; airflow-provider-dataworks if empty.",
+    ),
+    "duration_seconds": _number(
+        "Role session duration",
+        "Seconds that keys of a role live; 3600 if empty. They are renewed ahead of their end.",
+        kind="integer",
+        minimum=900,
+        maximum=43200,
+    ),
+    "policy": _text("Role session policy", "JSON that narrows what the role may do.", format="multiline"),
+    "external_id": _text("External id", "With ram_role_arn, where the role's trust policy asks for one."),
+    "role_name": _text("Instance role name", "With ecs_ram_role; the metadata service is asked if empty."),
+    "disable_imds_v1": _flag("IMDSv2 only", "With ecs_ram_role: never ask the metadata service without a token."),
+    "oidc_provider_arn": _text(
+        "OIDC provider ARN", "With oidc_role_arn; ALIBABA_CLOUD_OIDC_PROVIDER_ARN, which RRSA sets, if empty."
+    ),
+    "oidc_token_file": _text(
+        "OIDC token file", "Path, with oidc_role_arn; ALIBABA_CLOUD_OIDC_TOKEN_FILE, which RRSA sets, if empty."
+    ),
+    "credentials_uri": _text(
+        "Credentials URI",
+        "With credentials_uri: an https address that answers with keys, or http on a loopback address.",
+    ),
+    "profile": _text(
+        "Profile", "With profile: its name in ~/.aliyun/config.json or credentials.ini; the current one if empty."
+    ),
+    "sts_endpoint": _text("STS endpoint", "Where roles are assumed; the region's Security Token Service if empty."),
     "signature": _choice(
         "Signature",
         "Change it only if something on the way needs the older form, which carries all in the query.",
@@ -120,20 +166,34 @@ _FIELDS: dict[str, dict[str, object]] = {
     ),
 }
 # Airflow 3.3 folds the fields of a section up; those without one come first, under "Extra Fields".
-_SECTIONS = {
-    **dict.fromkeys(("region", "project_id", "network", "api_version"), ""),
-    **dict.fromkeys(("signature", "ca_file", "connect_timeout", "read_timeout", "max_qps", "console_url"), "Advanced"),
+_SECTIONS: dict[str, tuple[str, ...]] = {
+    "": ("region", "project_id", "network", "api_version"),
+    "Credentials": ("credential_type", "security_token", "credentials_uri", "profile"),
+    "RAM Role": (
+        "role_arn",
+        "source_credential_type",
+        "source_role_arn",
+        "role_session_name",
+        "duration_seconds",
+        "policy",
+        "external_id",
+        "sts_endpoint",
+        "role_name",
+        "disable_imds_v1",
+        "oidc_provider_arn",
+        "oidc_token_file",
+    ),
+    "Advanced": ("signature", "ca_file", "connect_timeout", "read_timeout", "max_qps", "console_url"),
 }
 
 
 def _grouped(fields: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
-    """Order the fields by section; what has no other is about credentials."""
+    """Order the fields by section."""
     found: dict[str, dict[str, object]] = {}
-    for section in ("", "Credentials", "Advanced"):
-        for name, field in fields.items():
-            if _SECTIONS.get(name, "Credentials") == section:
-                schema: dict[str, object] = field["schema"]  # type: ignore[assignment]
-                found[name] = {**field, "schema": {**schema, **({"section": section} if section else {})}}
+    for section, names in _SECTIONS.items():
+        for name in names:
+            schema: dict[str, object] = fields[name]["schema"]  # type: ignore[assignment]
+            found[name] = {**fields[name], "schema": {**schema, **({"section": section} if section else {})}}
     return found
 
 

@@ -61,8 +61,9 @@ Call = Callable[[], Awaitable[object]]
 
 def ours(url: str, version: str) -> Call:
     """Return our call, signing included."""
+    from airflow_provider_dataworks.client.driving import arun
     from airflow_provider_dataworks.client.flows import get_di_job
-    from airflow_provider_dataworks.client.transport import AsyncSession, arun
+    from airflow_provider_dataworks.client.transport import AsyncSession
 
     service, settings, signer = account(url, version)
     session = AsyncSession(settings, signer)

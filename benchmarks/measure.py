@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+KEYS = ("LTAIemulator", "emulator-secret")  # what the emulator knows
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -242,17 +243,18 @@ def account(url: str, version: str) -> tuple[Service, Settings, Signer]:
     from airflow_provider_dataworks.client.signer import Signer
 
     settings = Settings(url, version)
-    signer = Signer(settings.signature, StaticCredentials(Credentials("LTAIemulator", "emulator-secret")))
+    signer = Signer(settings.signature, StaticCredentials(Credentials(*KEYS)))
     return Service(APIS[version], Pace(1_000_000, time.monotonic), time.time), settings, signer
 
 
 def precomputed(url: str, version: str, action: str, job_id: int) -> dict[str, Any]:
     """Return what an HTTP client builds the very request from that our client sends about a job; signed once."""
     from airflow_provider_dataworks.client.asking import Send
+    from airflow_provider_dataworks.client.credentials import Credentials
     from airflow_provider_dataworks.client.transport import _Wire
 
     service, settings, signer = account(url, version)
-    made = _Wire(settings, signer).request(Send(getattr(service.api, action)(job_id)))
+    made = _Wire(settings, signer).request(Send(getattr(service.api, action)(job_id)), Credentials(*KEYS))
     target = made.extensions["target"].decode("ascii")
     # Without a body there is none to give, or the library would send an empty one.
     content = made.read() or None

@@ -21,13 +21,14 @@ import httpx
 
 from airflow_provider_dataworks.client.asking import Flow, Service
 from airflow_provider_dataworks.client.calls import APIS
-from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
+from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, StaticCredentials
+from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.pace import Pace
 from airflow_provider_dataworks.client.policy import PATIENCE
 from airflow_provider_dataworks.client.settings import API_2020, Settings
 from airflow_provider_dataworks.client.signer import Signer
 from airflow_provider_dataworks.client.signing import RPC
-from airflow_provider_dataworks.client.transport import AsyncSession, Session, arun, run
+from airflow_provider_dataworks.client.transport import AsyncSession, Session
 
 T = TypeVar("T")
 
@@ -311,13 +312,14 @@ class Drive:
         transport: httpx.MockTransport | bool = True,
         endpoint: str = ENDPOINT,
         pace: Pace | None = None,
+        source: CredentialSource | None = None,
         **settings: Any,
     ) -> FakeDataWorks:
         """Start over with another service, signature or setting; ``transport=False`` is the real one."""
         version = settings.setdefault("api_version", dataworks.version if dataworks else API_2020)
         self.dataworks = dataworks or FakeDataWorks(self.clock, version=version)
         self.settings = Settings(endpoint, **settings)
-        keys = StaticCredentials(Credentials(KEY_ID, SECRET, token))
+        keys = source or StaticCredentials(Credentials(KEY_ID, SECRET, token))
         self.auth = Signer(self.settings.signature, keys, clock=self.clock)
         self.service = Service(APIS[version], pace or Pace(1000, self.clock), self.clock, patience)
         mocked = httpx.MockTransport(self.dataworks.handler) if transport is True else transport

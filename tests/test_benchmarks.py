@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from benchmarks import blocking_call, concurrent_tls, import_cost, mapped_stops, watcher
+from benchmarks import blocking_call, concurrent_tls, credential_refresh, import_cost, mapped_stops, watcher
 from benchmarks.measure import (
     Figure,
     at_least,
@@ -29,7 +29,18 @@ def verdicts(figures: list[Figure]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["answering", "blocking_call", "concurrent_tls", "emulated", "import_cost", "mapped_stops", "watcher"]
+    "name",
+    [
+        "answering",
+        "blocking_call",
+        "concurrent_tls",
+        "credential_refresh",
+        "emulated",
+        "import_cost",
+        "issuing",
+        "mapped_stops",
+        "watcher",
+    ],
 )
 def test_every_script_says_how_to_run_it(name: str):
     """Importing one measures nothing; those that are run have their command in the docstring."""
@@ -140,6 +151,19 @@ def test_watcher():
 
     assert "2 rounds" in lines[0].name
     assert verdicts(lines) == ["holds", "holds", "holds", "MISSED", "holds", "holds", "holds"]
+
+
+def test_credential_refresh():
+    """One request for keys for all callers, and at least two in a run, or nothing was renewed."""
+    waits = credential_refresh.WAITS
+    run = {"late_ms": 60.0, "late_by_us_ms": 3.0, "asked": 4, "refused": 0, "settled": waits}
+    vendors = {"late_ms": 5000.0, "failed": 1}
+
+    lines = credential_refresh.figures([run], [{**run, "late_ms": 6.0}], vendors)
+    shared_by_nobody = credential_refresh.figures([{**run, "asked": waits, "settled": 1}], [run], vendors)
+
+    assert verdicts(lines) == ["MISSED", "holds", "holds", "holds"]
+    assert verdicts(shared_by_nobody) == ["MISSED", "MISSED", "holds", "MISSED"]
 
 
 def test_mapped_stops():

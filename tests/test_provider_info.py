@@ -135,11 +135,11 @@ def test_labels_are_told_apart_and_help_fits_the_form() -> None:
 
 
 def test_fields_of_a_section_stand_together() -> None:
-    """First what everybody needs, then credentials, then the rest; Airflow shows a section where it first occurs."""
+    """First what everybody needs, then who signs, then the rest; Airflow shows a section where it first occurs."""
     sections = [field["schema"].get("section") for field in CONN_FIELDS.values()]
 
-    assert list(dict.fromkeys(sections)) == [None, "Credentials", "Advanced"]
-    assert sections == sorted(sections, key=[None, "Credentials", "Advanced"].index)
+    assert list(dict.fromkeys(sections)) == [None, "Credentials", "RAM Role", "Advanced"]
+    assert sections == sorted(sections, key=[None, "Credentials", "RAM Role", "Advanced"].index)
 
 
 @pytest.mark.parametrize("name", ["security_token"])

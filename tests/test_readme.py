@@ -17,7 +17,8 @@ from airflow.models.connection import Connection
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.emulator.rules import parse_rule
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
-from airflow_provider_dataworks.hooks.connection import read_account
+from airflow_provider_dataworks.hooks.connection import Account, read_account
+from airflow_provider_dataworks.hooks.sources import TYPES
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 
@@ -73,35 +74,58 @@ def test_the_make_targets_it_names_exist() -> None:
         assert f"\n{target}:" in makefile, target
 
 
-def test_the_connection_in_the_environment_is_accepted() -> None:
-    """The line to copy is JSON that the hook understands."""
-    line = next(line for line in SHELL if "AIRFLOW_CONN_DATAWORKS_DEFAULT" in line)
-    text = shlex.split(line)[1].partition("=")[2]
-    fields = json.loads(text)
+def account_in(line: str) -> Account:
+    """Read the connection of a line to copy: its variable as Airflow reads it, or its command by Airflow's parser."""
+    words = shlex.split(line)
+    if words[0] == "export":
+        found = Connection.from_json(words[1].partition("=")[2], conn_id="c")
+    else:
+        from airflow.cli.cli_parser import get_parser
 
-    connection = Connection(conn_id="c", **{**fields, "extra": json.dumps(fields["extra"])})
-    account = read_account(connection, connection.extra_dejson)
+        given = get_parser().parse_args(words[1:])
+        found = Connection(
+            conn_id="c",
+            conn_type=given.conn_type,
+            login=given.conn_login,
+            password=given.conn_password,
+            extra=given.conn_extra,
+        )
+    assert found.conn_type == "dataworks"
+    return read_account(found, found.extra_dejson)
 
-    assert account.settings.endpoint == "https://dataworks.cn-shanghai.aliyuncs.com"
+
+CONNECTION = README.split("\n## Connection\n")[1].split("\n## ")[0]
+LINES = [
+    line for line in SHELL if line.startswith(("export AIRFLOW_CONN_DATAWORKS_DEFAULT=", "airflow connections add"))
+]
 
 
-def test_the_connection_added_on_the_command_line_is_accepted() -> None:
-    """Airflow's own parser takes the command, and the hook its result."""
-    from airflow.cli.cli_parser import get_parser
+@pytest.mark.parametrize("line", LINES)
+def test_a_connection_to_copy_is_accepted(line: str) -> None:
+    """The variable is JSON that the hook understands; the command is one of Airflow's."""
+    network = "-vpc" if "vpc" in line else ""
 
-    line = next(line for line in SHELL if line.startswith("airflow connections add"))
-    arguments = get_parser().parse_args(shlex.split(line)[1:])
+    assert account_in(line).settings.endpoint == f"https://dataworks{network}.cn-shanghai.aliyuncs.com"
 
-    connection = Connection(
-        conn_id="c",
-        conn_type=arguments.conn_type,
-        login=arguments.conn_login,
-        password=arguments.conn_password,
-        extra=arguments.conn_extra,
-    )
-    account = read_account(connection, connection.extra_dejson)
 
-    assert account.settings.endpoint == "https://dataworks.cn-shanghai.aliyuncs.com"
+@pytest.mark.parametrize("kind", TYPES)
+def test_every_credential_type_has_lines_to_copy(kind: str) -> None:
+    """One for the environment and one for the command line, of that type and no other."""
+    part = CONNECTION.split(f"\n**`{kind}`**: ")[1].split("\n**`")[0]
+    lines = [line for line in LINES if line in part]
+    named = [re.search(r'"credential_type": "(\w+)"', line) for line in lines]
+
+    assert {line.split()[0] for line in lines} == {"export", "airflow"}
+    assert {found[1] if found else "access_key" for found in named} == {kind}
+    assert all(account_in(line).source for line in lines)
+
+
+def test_every_field_of_the_connection_stands_in_its_table() -> None:
+    """Of the form, and the vendor's other names for some."""
+    rows = [row for row in CONNECTION.splitlines() if row.startswith("| ")]
+
+    for name in (*CONN_FIELDS, "role_session_expiration", "oidc_token_file_path", "access_key_id", "endpoint"):
+        assert any(f"`{name}`" in row for row in rows), name
 
 
 def test_the_faults_it_shows_are_taken() -> None:

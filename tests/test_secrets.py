@@ -14,6 +14,7 @@ from airflow.sdk import DAG
 from dag_runs import run_dag
 from emulated import JOB, SECURITY_TOKEN, connect, emulator, logged
 from emulated import real_clock as clock
+from issuer import BASE_KEY, BASE_SECRET, ROLE, Issuer, serving
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksError
@@ -88,6 +89,39 @@ def test_a_run_leaves_no_secret_behind(
     for text in kept:
         for secret in spellings():
             assert secret not in text
+
+
+@SIGNATURES
+def test_a_run_on_temporary_keys_leaves_none_of_them_behind(
+    emulator: Emulator,
+    connect: Callable[..., None],
+    logged: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    signature: str,
+) -> None:
+    """Neither those the role is assumed with, nor those of the role, nor those it is given when these end."""
+    monkeypatch.setattr(logging.getLogger("httpcore"), "level", logging.DEBUG)
+    monkeypatch.setattr(Emulator, "access_key_id", BASE_KEY)
+    monkeypatch.setattr(Emulator, "access_key_secret", BASE_SECRET)
+    emulator.add_job(JOB, "Running", stop_seconds=0)
+    emulator.inject({"operation": "StopDIJob", "error": {"status": 400, "code": "InvalidSecurityToken.Expired"}})
+    with serving(Issuer()) as issuer:
+        issuer.on_issue = emulator.add_access_key
+        connect(credential_type="ram_role_arn", role_arn=ROLE, sts_endpoint=issuer.address, signature=signature)
+        with DAG(f"hunt_role_{signature}", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+            stop = StopDIJobOperator(task_id="stop", di_job_id=JOB, poll_interval=0.1)
+
+        state, tasks = run_dag(dag)
+
+    assert state == "success"
+    assert issuer.actions == ["AssumeRole"] * 2
+    (ti,) = tasks.values()
+    kept = (logged(), repr(vars(ti)), repr(ti.xcom_pull(task_ids="stop", key=None)), repr(vars(stop)))
+    assert "send_request_headers" in kept[0]
+    for secret in issuer.secrets:
+        once = quote(secret, safe="~")
+        for spelled in (secret, once, quote(once, safe="~")):
+            assert not any(spelled in text for text in kept)
 
 
 @SIGNATURES

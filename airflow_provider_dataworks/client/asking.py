@@ -1,6 +1,6 @@
 """One question to DataWorks and its tries, as a generator that yields Send and Sleep; no I/O and no clock of its own.
 
-A failed exchange is thrown in as :class:`DataWorksUnavailable`. Retry policy is tenacity's: one ``Retrying`` whose
+A failed exchange is thrown in as the :class:`DataWorksError` it is. Retry policy is tenacity's: one ``Retrying`` whose
 commands (``DoAttempt``, ``DoSleep``) are obeyed here, so that blocking and asyncio code share it. Every attempt is
 signed anew, because the service refuses a repeated nonce.
 """
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from tenacity import DoAttempt, DoSleep, RetryCallState, Retrying
 
 from airflow_provider_dataworks.client.calls import Api, Call
+from airflow_provider_dataworks.client.codes import is_about_keys
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.pace import Pace
 from airflow_provider_dataworks.client.policy import PATIENCE, retrying
@@ -33,10 +34,12 @@ class Send:
     Command: send this call and give back its :class:`Reply`.
 
     :param clock_offset: seconds to add to our clock from now on, where the service told us that ours is off.
+    :param refused: the answer that refused our keys: sign with newer ones; where there are none, it is the answer.
     """
 
     call: Call[Any]
     clock_offset: float | None = None
+    refused: Reply | None = None
 
 
 @dataclass(frozen=True)
@@ -94,17 +97,27 @@ def repeated(attempt: Callable[[], Flow[T]], policy: Callable[[], Retrying]) -> 
 
 
 def _exchange(service: Service, call: Call[T]) -> Flow[T]:
-    """One try; a clock the service finds wrong is corrected once by its ``Date``, then reported."""
+    """
+    One try; a clock the service finds wrong, or keys it no longer takes, are renewed once.
+
+    What is refused so was not executed, and may be sent again whatever it does.
+    """
     wait = service.pace.reserve()
     if wait > 0:
         yield Sleep(wait)
+    reply = yield Send(call)
     try:
-        return _read(call, (yield Send(call)))
+        return _read(call, reply)
     except DataWorksAuthError as error:
-        if error.clock_skew is None:
+        if error.clock_skew is not None:
+            log.warning("%s Trying once more by the service's clock.", error.summary)
+            again = Send(call, clock_offset=error.clock_skew)
+        elif is_about_keys(error.code):
+            log.info("%s; looking for newer keys.", error.summary)
+            again = Send(call, refused=reply)
+        else:
             raise
-        log.warning("%s Trying once more by the service's clock.", error.summary)
-        return _read(call, (yield Send(call, clock_offset=error.clock_skew)))
+    return _read(call, (yield again))
 
 
 def _read(call: Call[T], reply: Reply | None) -> T:

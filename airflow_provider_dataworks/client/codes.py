@@ -61,6 +61,10 @@ PATTERNS: tuple[tuple[re.Pattern[str], Trouble], ...] = tuple(
         (r"(Missing|Invalid|Param|Illegal|Unsupported).*", _REFUSED),
     )
 )
+# The keys were refused, and nothing was executed: with others, such as those rotated in the meantime, it may pass.
+_ABOUT_KEYS = re.compile(
+    r"InvalidAccessKeyId(\..+)?|InvalidSecurityToken(\..+)?|SignatureDoesNotMatch|InvalidAccessKeySecret"
+)
 _NUMERIC = re.compile(r"-?\d+")
 _SYMBOL_IN_MESSAGE = re.compile(r"(?:^|[\s,:])((?:Throttling|Forbidden|InternalError)(?:\.\w+)*)")
 
@@ -76,6 +80,11 @@ def symbol(code: str | None, message: str) -> str | None:
         return code
     found = _SYMBOL_IN_MESSAGE.search(message)
     return found.group(1) if found else code
+
+
+def is_about_keys(code: str | None) -> bool:
+    """Say whether the service refused the keys, so that newer ones may help."""
+    return _ABOUT_KEYS.fullmatch(code or "") is not None
 
 
 def meaning(code: str | None, status: int, message: str = "") -> Trouble:

@@ -6,7 +6,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -23,12 +23,14 @@ class Reply:
 
     :param headers: names in lower case.
     :param received_at: epoch seconds by this machine's clock.
+    :param generation: which keys the request was signed with; see :class:`~.keyring.Keyring`.
     """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     received_at: float
+    generation: int = 0
 
 
 def decode(reply: Reply) -> Payload | None:

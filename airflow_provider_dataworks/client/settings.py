@@ -59,7 +59,7 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether the endpoint is an address of this machine, such as the emulator's."""
-        return _is_loopback(urlsplit(self.endpoint).hostname or "")
+        return is_loopback(urlsplit(self.endpoint).hostname or "")
 
 
 def endpoint(
@@ -107,7 +107,7 @@ def _from_host(text: str, port: int | None) -> str:
         )
     if parts.scheme not in ("http", "https"):
         raise refusal("host", f"{parts.scheme!r} is not a scheme to call", "Leave the scheme out, or write https://.")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise refusal("host", f"http://{host} would send signed requests in the clear", "Use https://.")
     _check_port(own_port)
     number = own_port or port
@@ -129,7 +129,8 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is an address of this machine."""
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 

@@ -1,4 +1,4 @@
-"""Signs one request after the other with the keys, the clock and a nonce of now; it sends nothing."""
+"""Signs one request after the other with the keys it is given, the clock and a nonce of now; it sends nothing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from airflow_provider_dataworks.client import signing
-from airflow_provider_dataworks.client.credentials import CredentialSource
+from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource
+from airflow_provider_dataworks.client.keyring import Keyring
+
+if TYPE_CHECKING:
+    import httpx
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -23,6 +28,7 @@ class Signer:
     :param credentials: where the keys come from.
     :param clock: epoch seconds.
     :param nonce: draws a text never used before.
+    :param mask: told of new keys; see :class:`~.keyring.Keyring`.
     """
 
     def __init__(
@@ -32,19 +38,27 @@ class Signer:
         *,
         clock: Callable[[], float] = time.time,
         nonce: Callable[[], str] = functools.partial(secrets.token_hex, 16),
+        mask: Callable[[Credentials], None] = lambda keys: None,
     ) -> None:
-        self.credentials = credentials
+        self.keyring = Keyring(credentials, clock, mask)
         self.clock = clock
         self.clock_offset = 0.0  # seconds to add to our clock, once the service told us that it is off
         self.in_query = signature == signing.RPC
         self._nonce = nonce
 
     def sign(
-        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes = b""
+        self,
+        keys: Credentials,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes = b"",
     ) -> tuple[str, dict[str, str]]:
         """
         Sign one request.
 
+        :param keys: the keyring's; passed in, so that who reads the answer knows which they were.
         :param query: parameters of the URL.
         :param headers: ``host``, ``x-acs-action``, ``x-acs-version``, ``content-type`` with a body, and others.
         :param body: exactly the bytes that are sent.
@@ -52,8 +66,7 @@ class Signer:
         """
         date = datetime.fromtimestamp(self.clock() + self.clock_offset, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if self.in_query:
-            return f"{path}?{signing.canonical_query(self._rpc(method, query, headers, body, date))}", {}
-        keys = self.credentials.current()
+            return f"{path}?{signing.canonical_query(self._rpc(keys, method, query, headers, body, date))}", {}
         to_sign = {name: value for name, value in headers.items() if _is_signed(name)}
         added = signing.acs3_headers(
             method=method,
@@ -70,9 +83,14 @@ class Signer:
         return f"{path}?{signing.canonical_query(query)}" if query else path, added
 
     def _rpc(
-        self, method: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes, date: str
+        self,
+        keys: Credentials,
+        method: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+        date: str,
     ) -> dict[str, str]:
-        keys = self.credentials.current()
         is_form = headers.get("content-type", "").startswith(FORM)
         form = dict(parse_qsl(body.decode(), keep_blank_values=True)) if is_form else {}
         signed = signing.rpc_params(
@@ -88,6 +106,35 @@ class Signer:
             security_token=keys.security_token,
         )
         return {name: value for name, value in signed.items() if name not in form}
+
+
+class AuthorsAuth:
+    """
+    Sign what an author sends with a blocking client of the HTTP library; see ``DataWorksHook.get_conn``.
+
+    :param api_version: for requests that do not say their own.
+    :param keys: gives the keys to sign with now.
+    """
+
+    def __init__(self, signer: Signer, api_version: str, keys: Callable[[], Credentials]) -> None:
+        self._signer, self._api_version, self._keys = signer, api_version, keys
+
+    def __call__(self, request: httpx.Request) -> httpx.Request:
+        """Add the signature; the library calls this with each request."""
+        request.headers.setdefault("x-acs-version", self._api_version)
+        target, headers = self._signer.sign(
+            self._keys(),
+            request.method,
+            request.url.raw_path.partition(b"?")[0].decode("ascii"),
+            dict(parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)),
+            request.headers,
+            request.read(),
+        )
+        request.headers.update(headers)
+        # The signed query of the older signature holds the token. As the request's target instead of its URL it stays
+        # out of the library's log lines and error texts, which print the URL.
+        request.extensions["target"] = target.encode("ascii")
+        return request
 
 
 _ADDED = frozenset(("x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256", "x-acs-security-token"))

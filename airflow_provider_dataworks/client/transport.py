@@ -1,7 +1,7 @@
-"""How bytes travel: the only module that imports the HTTP library; sends, obeys flows, and holds no policy.
+"""How bytes travel: the only module that imports the HTTP library; sends what flows yield, and holds no policy.
 
-:func:`run` and :func:`arun` drive the same flows, one blocking, one in an event loop. Calls go straight to the
-library's transports: its clients take as much time again for each call, and print every URL to the log.
+Calls go straight to the library's transports: its clients take as much time again for each call, and print every URL to
+the log.
 """
 
 from __future__ import annotations
@@ -10,26 +10,25 @@ import asyncio
 import functools
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Generator
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from functools import partial
+from typing import Any
 
 # The one line to change when the project moves to httpx2, the maintained fork with the same names.
 import httpx
 
-from airflow_provider_dataworks.client.asking import Flow, Send, Sleep
+from airflow_provider_dataworks.client.asking import Send
 from airflow_provider_dataworks.client.calls import Call
 from airflow_provider_dataworks.client.codes import on_the_way
-from airflow_provider_dataworks.client.credentials import without_keys
+from airflow_provider_dataworks.client.credentials import Credentials, Fetch, Load, without_keys
 from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.driving import arun, run
+from airflow_provider_dataworks.client.keyring import Held
 from airflow_provider_dataworks.client.proxies import proxy_for
-from airflow_provider_dataworks.client.settings import Settings
-from airflow_provider_dataworks.client.signer import FORM, Signer
+from airflow_provider_dataworks.client.settings import Settings, is_loopback
+from airflow_provider_dataworks.client.signer import FORM, AuthorsAuth, Signer
 from airflow_provider_dataworks.client.signing import form_body
 from airflow_provider_dataworks.client.tls import trust_only
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
-
-T = TypeVar("T")
 
 LARGEST_ANSWER = 8 * 2**20  # bytes; a page of 100 DI jobs is far below
 # One connection of the library's serves calls fast, and a pool of many slowly: it looks at all that wait for each one.
@@ -37,31 +36,6 @@ _CONNECTIONS = 16
 # Raised before a single byte of the request left; after anything else the request may have arrived.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _BROKEN = (httpx.TransportError, httpx.DecodingError)
-
-
-class AcsAuth(httpx.Auth):
-    """Sign what an author sends with a client of the HTTP library; see ``DataWorksHook.get_conn``."""
-
-    requires_request_body = True
-
-    def __init__(self, signer: Signer, api_version: str) -> None:
-        self._signer, self._api_version = signer, api_version
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the signature; see :class:`httpx.Auth`."""
-        request.headers.setdefault("x-acs-version", self._api_version)
-        target, headers = self._signer.sign(
-            request.method,
-            request.url.raw_path.partition(b"?")[0].decode("ascii"),
-            dict(parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)),
-            request.headers,
-            request.content,
-        )
-        request.headers.update(headers)
-        # The signed query of the older signature holds the token. As the request's target instead of its URL it stays
-        # out of the library's log lines and error texts, which print the URL.
-        request.extensions["target"] = target.encode("ascii")
-        yield request
 
 
 @functools.cache
@@ -110,7 +84,6 @@ class _Wire:
         }
         self.client_options: dict[str, Any] = {
             "base_url": settings.endpoint,
-            "auth": AcsAuth(signer, settings.api_version),
             "timeout": timeout,
             "follow_redirects": False,
             "headers": {name: value for name, value in self._headers.items() if name != "host"},
@@ -124,7 +97,7 @@ class _Wire:
         context = tls_context(self._settings.ca_file)
         return {"verify": context, "limits": limits, "proxy": proxy, "trust_env": False}
 
-    def request(self, send: Send) -> httpx.Request:
+    def request(self, send: Send, keys: Credentials) -> httpx.Request:
         """Build and sign the request for a command."""
         if send.clock_offset is not None:
             self._signer.clock_offset = send.clock_offset
@@ -137,30 +110,55 @@ class _Wire:
             headers["content-type"] = FORM
         if call.method == "POST":
             headers["content-length"] = str(len(body))
-        target, added = self._signer.sign(call.method, "/", query, headers, body)
+        target, added = self._signer.sign(keys, call.method, "/", query, headers, body)
         headers.update(added)
         raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         extensions = {"timeout": self._timeout, "target": target.encode("ascii")}
         stream = httpx.ByteStream(body)  # as a stream, the library takes it as it is
         return httpx.Request(call.method, self._url, headers=raw, stream=stream, extensions=extensions)
 
-    def reply(self, response: httpx.Response, body: bytes) -> Reply:
-        """Return an answer as flows want it, without our own secrets where it echoes them."""
+    def reply(self, response: httpx.Response, body: bytes, held: Held | None = None) -> Reply:
+        """Return an answer as flows want it, without the keys it was asked with where it echoes them."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
-        clean = without_keys(body, self._signer.credentials.current())
-        return Reply(response.status_code, headers, clean, self._signer.clock())
+        if held is None:
+            return Reply(response.status_code, headers, body, self._signer.clock())
+        clean = without_keys(body, held.keys)
+        return Reply(response.status_code, headers, clean, self._signer.clock(), held.generation)
 
-    def limit(self) -> _Limit:
+    def limit(self, timeout: float | None = None) -> _Limit:
         """Return a guard for one answer."""
         # A server that sends a byte now and then never runs into the read timeout.
-        return _Limit(time.monotonic() + 3 * self._settings.read_timeout)
+        return _Limit(time.monotonic() + 3 * (timeout or self._settings.read_timeout))
 
-    def lost(self, error: Exception, call: Call[Any]) -> DataWorksUnavailable:
+    def plain(self, fetch: Fetch) -> tuple[dict[str, Any], httpx.Request]:
+        """Arguments for a transport of its own, and the request, for what is asked of others than DataWorks."""
+        url = httpx.URL(fetch.url)
+        proxy = proxy_for(fetch.url) if fetch.proxied and not is_loopback(url.host) else None
+        headers = {"host": url.netloc.decode("ascii"), "user-agent": user_agent(), "accept-encoding": "identity"}
+        if fetch.method != "GET":
+            headers["content-length"] = str(len(fetch.body))
+        # As with signed calls, the query stays out of the URL and so out of the library's texts.
+        extensions = {"timeout": httpx.Timeout(fetch.timeout).as_dict(), "target": url.raw_path}
+        stream = httpx.ByteStream(fetch.body)
+        address = url.copy_with(raw_path=b"/")
+        headers.update(fetch.headers)
+        request = httpx.Request(fetch.method, address, headers=headers, stream=stream, extensions=extensions)
+        return {"verify": tls_context(self._settings.ca_file), "proxy": proxy, "trust_env": False}, request
+
+    def unreached(self, error: Exception, request: httpx.Request) -> DataWorksUnavailable:
+        """Translate a failure of such a request; not a word of the library's text, which may quote an answer."""
+        return DataWorksUnavailable(
+            f"no usable answer came from {request.url.netloc.decode('ascii')}: {type(error).__name__}.",
+            sent=False,  # of the call that needs the keys, nothing was
+            remedy="Check network, proxy and DNS from the machine of this log.",
+        )
+
+    def lost(self, error: Exception, call: Call[Any], keys: Credentials) -> DataWorksUnavailable:
         """Translate a failure of the HTTP library, saying whether the request may have arrived."""
         sent = not isinstance(error, _NEVER_SENT)
         what = "no usable answer came from" if sent else "could not connect to"
         # The library quotes what it could not read, and a peer may echo the request: with it, the token.
-        said = without_keys(str(error).encode(), self._signer.credentials.current()).decode()
+        said = without_keys(str(error).encode(), keys).decode()
         return DataWorksUnavailable(
             f"{what} {self._url.netloc.decode('ascii')}: {type(error).__name__}: {said}",
             sent=sent,
@@ -199,27 +197,49 @@ class Session:
     """
 
     def __init__(self, settings: Settings, signer: Signer, transport: httpx.BaseTransport | None = None) -> None:
-        self._wire = _Wire(settings, signer)
+        self._wire, self._keyring = _Wire(settings, signer), signer.keyring
         self._transport = transport or httpx.HTTPTransport(**self._wire.transport_options(_CONNECTIONS))
-        self.client = httpx.Client(transport=self._transport, **self._wire.client_options)
+        auth = AuthorsAuth(signer, settings.api_version, lambda: self._held().keys)
+        self.client = httpx.Client(transport=self._transport, auth=auth, **self._wire.client_options)
 
     def exchange(self, send: Send) -> Reply:
         """Send one call and return its answer; raises :class:`DataWorksUnavailable` where none came."""
-        limit = self._wire.limit()
+        refused = send.refused.generation if send.refused else None
+        held = self._held(refused)
+        if send.refused and held.generation == refused:
+            return send.refused
         try:
-            response = self._transport.handle_request(self._wire.request(send))
-            try:
-                pieces = response.iter_bytes() if _is_encoded(response) else response.stream
-                body = b"".join([limit.passed(chunk) for chunk in pieces])  # type: ignore[union-attr]
-            finally:
-                response.close()
+            request = self._wire.request(send, held.keys)
+            response, body = _answered(self._transport, request, self._wire.limit())
         except _BROKEN as error:
-            raise self._wire.lost(error, send.call) from None
-        return self._wire.reply(response, body)
+            raise self._wire.lost(error, send.call, held.keys) from None
+        return self._wire.reply(response, body, held)
+
+    def _held(self, refused: int | None = None) -> Held:
+        return self._keyring.ready(refused) or self._keyring.get(partial(run, exchange=self._obey), refused)
+
+    def _obey(self, command: Fetch | Load) -> Any:
+        if isinstance(command, Load):
+            return command.blocking()
+        options, request = self._wire.plain(command)
+        try:
+            with httpx.HTTPTransport(**options) as transport:
+                return self._wire.reply(*_answered(transport, request, self._wire.limit(command.timeout)))
+        except _BROKEN as error:
+            raise self._wire.unreached(error, request) from None
 
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
+
+
+def _answered(transport: httpx.BaseTransport, request: httpx.Request, limit: _Limit) -> tuple[httpx.Response, bytes]:
+    response = transport.handle_request(request)
+    try:
+        pieces = response.iter_bytes() if _is_encoded(response) else response.stream
+        return response, b"".join([limit.passed(chunk) for chunk in pieces])  # type: ignore[union-attr]
+    finally:
+        response.close()
 
 
 class AsyncSession:
@@ -230,7 +250,7 @@ class AsyncSession:
     """
 
     def __init__(self, settings: Settings, signer: Signer, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._wire = _Wire(settings, signer)
+        self._wire, self._keyring = _Wire(settings, signer), signer.keyring
         options = self._wire.transport_options(1)
         self._transports = [transport or httpx.AsyncHTTPTransport(**options) for _ in range(_CONNECTIONS)]
         # Last in, first out: little traffic stays on few connections.
@@ -240,20 +260,30 @@ class AsyncSession:
 
     async def exchange(self, send: Send) -> Reply:
         """Send one call and return its answer; raises :class:`DataWorksUnavailable` where none came."""
+        refused = send.refused.generation if send.refused else None
+        held = self._keyring.ready(refused) or await self._keyring.aget(partial(arun, exchange=self._obey), refused)
+        if send.refused and held.generation == refused:
+            return send.refused
         transport = await self._free.get()
         try:
-            limit = self._wire.limit()
-            response = await transport.handle_async_request(self._wire.request(send))
-            try:
-                pieces = response.aiter_bytes() if _is_encoded(response) else response.stream
-                body = b"".join([limit.passed(chunk) async for chunk in pieces])  # type: ignore[union-attr]
-            finally:
-                await response.aclose()
+            request = self._wire.request(send, held.keys)
+            response, body = await _aanswered(transport, request, self._wire.limit())
         except _BROKEN as error:
-            raise self._wire.lost(error, send.call) from None
+            raise self._wire.lost(error, send.call, held.keys) from None
         finally:
             self._free.put_nowait(transport)
-        return self._wire.reply(response, body)
+        return self._wire.reply(response, body, held)
+
+    async def _obey(self, command: Fetch | Load) -> Any:
+        if isinstance(command, Load):
+            return await (command.native() if command.native else asyncio.to_thread(command.blocking))
+        # In a thread, because the first may have to load the trust store.
+        options, request = await asyncio.to_thread(self._wire.plain, command)
+        try:
+            async with httpx.AsyncHTTPTransport(**options) as transport:
+                return self._wire.reply(*await _aanswered(transport, request, self._wire.limit(command.timeout)))
+        except _BROKEN as error:
+            raise self._wire.unreached(error, request) from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -261,45 +291,12 @@ class AsyncSession:
             await transport.aclose()
 
 
-def run(flow: Flow[T], exchange: Callable[[Send], Reply], sleep: Callable[[float], None] = time.sleep) -> T:
-    """Drive a flow to its end, blocking."""
-    step = functools.partial(flow.send, None)
+async def _aanswered(
+    transport: httpx.AsyncBaseTransport, request: httpx.Request, limit: _Limit
+) -> tuple[httpx.Response, bytes]:
+    response = await transport.handle_async_request(request)
     try:
-        while True:
-            command = step()
-            try:
-                if isinstance(command, Sleep):
-                    sleep(command.seconds)
-                    step = functools.partial(flow.send, None)
-                else:
-                    step = functools.partial(flow.send, exchange(command))
-            except DataWorksUnavailable as error:
-                step = functools.partial(flow.throw, error)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        pieces = response.aiter_bytes() if _is_encoded(response) else response.stream
+        return response, b"".join([limit.passed(chunk) async for chunk in pieces])  # type: ignore[union-attr]
     finally:
-        flow.close()
-
-
-async def arun(
-    flow: Flow[T],
-    exchange: Callable[[Send], Awaitable[Reply]],
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> T:
-    """Drive a flow to its end in an event loop."""
-    step = functools.partial(flow.send, None)
-    try:
-        while True:
-            command = step()
-            try:
-                if isinstance(command, Sleep):
-                    await sleep(command.seconds)
-                    step = functools.partial(flow.send, None)
-                else:
-                    step = functools.partial(flow.send, await exchange(command))
-            except DataWorksUnavailable as error:
-                step = functools.partial(flow.throw, error)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
-    finally:
-        flow.close()
+        await response.aclose()

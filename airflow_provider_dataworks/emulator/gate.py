@@ -32,11 +32,13 @@ class AccessKey:
     :param id: AccessKey ID.
     :param secret: AccessKey secret.
     :param security_token: STS token the pair came with; every call must then carry it. Empty for a permanent pair.
+    :param expires: seconds of the emulator's clock at which the token ends; ``None`` for never.
     """
 
     id: str
     secret: str = field(repr=False)
     security_token: str = field(default="", repr=False)
+    expires: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty pair, which would let every caller of the emulator in who has none either."""
@@ -56,6 +58,10 @@ class Gate:
     def add(self, key: AccessKey) -> None:
         """Know one more pair, or the same id with another secret."""
         self._keys[key.id] = key
+
+    def remove(self, identity: str) -> None:
+        """Know a pair no longer, as after its deletion; the last one can go too."""
+        self._keys.pop(identity, None)
 
     def admit(self, request: Request, now: float) -> str:
         """
@@ -80,7 +86,7 @@ class Gate:
         key = self._key(match["id"])
         nonce = _mandatory({"SignatureNonce": request.header("x-acs-signature-nonce")}, "SignatureNonce")
         _check_clock(request.header("x-acs-date"), now)
-        _check_token(key, request.header("x-acs-security-token"))
+        _check_token(key, request.header("x-acs-security-token"), now)
         names = match["names"].split(";")
         _check_signed_headers(request, names)
         payload_hash = signing.hashed_payload(request.body)
@@ -104,7 +110,7 @@ class Gate:
         if _mandatory(params, "SignatureMethod") != signing.RPC or _mandatory(params, "SignatureVersion") != "1.0":
             raise _incomplete("only SignatureMethod HMAC-SHA1 with SignatureVersion 1.0 is served in this form")
         _check_clock(_mandatory(params, "Timestamp"), now)
-        _check_token(key, params.get("SecurityToken", ""))
+        _check_token(key, params.get("SecurityToken", ""), now)
         text = signing.rpc_string_to_sign(request.method, params)
         # compare_digest refuses text beyond ASCII, which a caller may well send.
         if not hmac.compare_digest(signing.rpc_signature(key.secret, text).encode(), given.encode(errors="replace")):
@@ -156,8 +162,10 @@ def _check_clock(date: str, now: float) -> None:
         raise Refusal(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 
 
-def _check_token(key: AccessKey, token: str) -> None:
-    """Refuse a security token that is not the pair's own. The HTTP status is the one of the other signature errors."""
+def _check_token(key: AccessKey, token: str, now: float) -> None:
+    """Refuse a token that is not the pair's own or has ended, with the HTTP status of the other signature errors."""
+    if key.expires is not None and now >= key.expires:
+        raise Refusal(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
     if hmac.compare_digest(key.security_token.encode(), token.encode(errors="replace")):
         return
     if not key.security_token:

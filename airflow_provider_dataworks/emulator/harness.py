@@ -181,9 +181,19 @@ class Emulator:
             "extra": {**found, **extra},
         }
 
-    def add_access_key(self, identity: str, secret: str, security_token: str = "") -> None:
-        """Let one more pair in, with the STS token its calls must carry, if any."""
-        self._service.add_access_key(AccessKey(identity, secret, security_token))
+    def add_access_key(
+        self, identity: str, secret: str, security_token: str = "", expires: float | None = None
+    ) -> None:
+        """
+        Let one more pair in, with the STS token its calls must carry, if any.
+
+        :param expires: seconds of the emulator's clock at which the token ends.
+        """
+        self._service.add_access_key(AccessKey(identity, secret, security_token, expires))
+
+    def remove_access_key(self, identity: str) -> None:
+        """Let a pair in no longer, to rehearse that somebody rotates keys."""
+        self._service.remove_access_key(identity)
 
     def add_job(self, identity: int, status: str = "Running", **fields: Any) -> Job:
         """

@@ -188,6 +188,11 @@ class Service:
         with self._lock:
             self._gate.add(key)
 
+    def remove_access_key(self, identity: str) -> None:
+        """Let a pair in no longer."""
+        with self._lock:
+            self._gate.remove(identity)
+
     @property
     def calls(self) -> list[CallRecord]:
         """The last calls, oldest first."""

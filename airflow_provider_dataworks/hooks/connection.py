@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.client.calls import int64
-from airflow_provider_dataworks.client.credentials import Credentials
+from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Load
 from airflow_provider_dataworks.client.settings import Settings, endpoint, refusal
+from airflow_provider_dataworks.client.sts import sts_endpoint
+from airflow_provider_dataworks.hooks.sources import Choice, source_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-_CREDENTIAL_TYPES = ("access_key", "sts")
 # Names that Airflow's own Alibaba provider uses in extra for what stands in the standard fields here.
 _SYNONYMS = {"login": "access_key_id", "password": "access_key_secret", "host": "endpoint"}
 
@@ -23,13 +24,16 @@ class Account:
     """
     A connection, read and checked.
 
+    :param source: where the keys come from.
+    :param credentials: the connection's own keys, if it holds any.
     :param project_id: the workspace the connection names, if any.
     :param region: the region, as far as the connection names it.
     :param console: template of the console's address, with ``{region}`` and ``{project_id}``.
     """
 
     settings: Settings
-    credentials: Credentials
+    source: CredentialSource
+    credentials: Credentials | None
     project_id: int | None
     region: str | None = None
     console: str | None = None
@@ -54,11 +58,12 @@ def secrets_of(connection: Connection, extra: Mapping[str, Any]) -> tuple[str, .
     return tuple(str(value) for value in found if value)
 
 
-def read_account(connection: Connection, extra: Mapping[str, Any]) -> Account:
+def read_account(connection: Connection, extra: Mapping[str, Any], again: Load | None = None) -> Account:
     """
     Read and check every field.
 
     :param extra: the connection's extra, decoded; how to get it without blocking depends on who asks.
+    :param again: reads the connection's own keys once more, for when the service refuses them.
     :raises DataWorksInvalidRequest: naming the field and the remedy, before anything is sent.
     """
     fields = {field: _either(connection, extra, field) for field in _SYNONYMS}
@@ -68,33 +73,21 @@ def read_account(connection: Connection, extra: Mapping[str, Any]) -> Account:
         raise refusal("region", f"is missing, and there is no host ({known})", "Set region, for example cn-shanghai.")
     choices: dict[str, Any] = {name: _optional(extra, name) for name in ("api_version", "signature", "ca_file")}
     limits = {name: _number(extra, name) for name in ("connect_timeout", "read_timeout", "max_qps")}
+    network = _optional(extra, "network")
     settings = Settings(
-        endpoint(region=region, network=_optional(extra, "network"), host=fields["host"], port=connection.port or None),
+        endpoint(region=region, network=network, host=fields["host"], port=connection.port or None),
         **{name: value for name, value in {**choices, **limits}.items() if value is not None},
     )
+    choice = Choice(fields["login"], fields["password"], extra)
     project_id = extra.get("project_id")
     return Account(
         settings=settings,
-        credentials=_credentials(extra, fields),
+        source=source_of(choice, sts_endpoint(region, network, choice.text("sts_endpoint")), again),
+        credentials=choice.own_keys(),
         project_id=None if project_id in (None, "") else int64(project_id, "project_id"),
         region=region,
         console=_console(_optional(extra, "console_url")),
     )
-
-
-def _credentials(extra: Mapping[str, Any], fields: Mapping[str, str | None]) -> Credentials:
-    token = _optional(extra, "security_token")
-    kind = _optional(extra, "credential_type") or ("sts" if token else "access_key")
-    if kind not in _CREDENTIAL_TYPES:
-        raise refusal("credential_type", f"{kind!r} is not known", f"Use one of: {', '.join(_CREDENTIAL_TYPES)}.")
-    # A blank key is never filled from somewhere else, such as the environment: it would sign as somebody else.
-    if not fields["login"]:
-        raise refusal("login", "the AccessKey ID is missing", "Set login of the connection to the AccessKey ID.")
-    if not fields["password"]:
-        raise refusal("password", "the AccessKey Secret is missing", "Set password to the AccessKey Secret.")
-    if kind == "sts" and not token:
-        raise refusal("security_token", "is missing although credential_type is sts", "Set the STS token.")
-    return Credentials(fields["login"], fields["password"], token)
 
 
 def _console(template: str | None) -> str | None:

@@ -6,9 +6,8 @@ import time
 import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
@@ -62,16 +61,10 @@ class DataWorksHook(BaseHook):
         :raises DataWorksInvalidRequest: naming the field that is wrong.
         """
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.hooks.connection import read_account, secrets_of
+        from airflow_provider_dataworks.hooks.reading import read
 
-        connection = self.get_connection(self.dataworks_conn_id)
-        extra = connection.extra_dejson
-        for secret in secrets_of(connection, extra):
-            # Also as a URL spells it: with the older signature libraries may log one.
-            for spelled in (secret, quote(secret, safe="~"), quote(quote(secret, safe="~"), safe="~")):
-                mask_secret(spelled)
         with crossing():
-            return read_account(connection, extra)
+            return read(type(self), self.dataworks_conn_id)
 
     async def load_account(self) -> Account:
         """
@@ -79,16 +72,11 @@ class DataWorksHook(BaseHook):
 
         :raises DataWorksInvalidRequest: naming the field that is wrong.
         """
-        from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.hooks.connection import read_account
+        from airflow_provider_dataworks.hooks.reading import aread
 
-        # Airflow masks password and extra as it hands them out; telling it again would block the loop.
-        connection = await get_async_connection(self.dataworks_conn_id, hook=self)
-        extra = await get_async_extra_dejson(connection)
         with crossing():
-            account = read_account(connection, extra)
+            account = await aread(type(self), self.dataworks_conn_id)
         self.__dict__["account"] = account
         return account
 
@@ -100,16 +88,16 @@ class DataWorksHook(BaseHook):
         from airflow_provider_dataworks.client.pace import shared_pace
 
         settings = self.account.settings
-        pace = shared_pace(settings.endpoint, self.account.credentials.access_key_id, settings.max_qps)
+        pace = shared_pace(settings.endpoint, self.account.source.identity, settings.max_qps)
         return Service(APIS[settings.api_version], pace, self.now)
 
     @cached_property
     def _signer(self) -> Signer:
-        from airflow_provider_dataworks.client.credentials import StaticCredentials
         from airflow_provider_dataworks.client.signer import Signer
+        from airflow_provider_dataworks.hooks.reading import mask
 
         account = self.account
-        return Signer(account.settings.signature, StaticCredentials(account.credentials), clock=self.now)
+        return Signer(account.settings.signature, account.source, clock=self.now, mask=mask)
 
     @cached_property
     def _session(self) -> Session:
@@ -136,7 +124,7 @@ class DataWorksHook(BaseHook):
 
         :raises DataWorksError: permanent ones are ``AirflowFailException`` too.
         """
-        from airflow_provider_dataworks.client.transport import run
+        from airflow_provider_dataworks.client.driving import run
         from airflow_provider_dataworks.failures import crossing
 
         with crossing():
@@ -146,7 +134,8 @@ class DataWorksHook(BaseHook):
         """Drive a conversation to its end in an event loop; see :meth:`run`. Await :meth:`load_account` before."""
         import asyncio
 
-        from airflow_provider_dataworks.client.transport import arun, make_ready
+        from airflow_provider_dataworks.client.driving import arun
+        from airflow_provider_dataworks.client.transport import make_ready
         from airflow_provider_dataworks.failures import crossing
 
         with crossing():

@@ -14,9 +14,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from airflow_provider_dataworks.client.asking import Service
-from airflow_provider_dataworks.client.transport import AsyncSession, arun, make_ready
+from airflow_provider_dataworks.client.driving import arun
+from airflow_provider_dataworks.client.transport import AsyncSession, make_ready
 from airflow_provider_dataworks.client.watching import Watcher
+from airflow_provider_dataworks.hooks import reading
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+
+del reading  # only loaded, because here that is done in a thread
 
 
 @dataclass

@@ -13,12 +13,12 @@ from fake_dataworks import JOB, PROJECT, REQUEST_ID, START, Drive, FakeDataWorks
 from airflow_provider_dataworks.client import asking, changes, flows
 from airflow_provider_dataworks.client.changes import Plan
 from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.pace import SLACK, Pace
 from airflow_provider_dataworks.client.policy import ATTEMPTS, error_of, retrying
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus
 from airflow_provider_dataworks.client.settings import API_2020, API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.signing import SIGNATURES
-from airflow_provider_dataworks.client.transport import arun, run
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksForbidden,

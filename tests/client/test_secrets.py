@@ -19,6 +19,7 @@ from fake_dataworks import JOB, SECRET, START, TOKEN, Drive, FakeDataWorks, Faul
 from airflow_provider_dataworks.client import changes, flows, signing
 from airflow_provider_dataworks.client.changes import Plan
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
+from airflow_provider_dataworks.client.keyring import Keyring
 from airflow_provider_dataworks.client.settings import API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.signer import Signer
 from airflow_provider_dataworks.client.signing import SIGNATURES
@@ -312,6 +313,6 @@ def test_requests_print_without_secrets(drive: Drive, signature: str):
 def test_a_short_secret_does_not_blank_out_everything(drive: Drive):
     """Emulators have toy keys; an answer is not torn to pieces because of them."""
     drive.use()
-    drive.auth.credentials = StaticCredentials(Credentials("id", "a", "u"))
+    drive.auth.keyring = drive.session._keyring = Keyring(StaticCredentials(Credentials("id", "a", "u")), drive.clock)
 
     assert drive(flows.get_di_job(drive.service, JOB)).name == "mysql_to_holo"

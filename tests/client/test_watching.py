@@ -17,12 +17,13 @@ from airflow_provider_dataworks.client.asking import Send, Service
 from airflow_provider_dataworks.client.calls import APIS
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.driving import arun
 from airflow_provider_dataworks.client.listing import Listing
 from airflow_provider_dataworks.client.pace import Pace
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus, Page, Verdict
 from airflow_provider_dataworks.client.settings import Settings
 from airflow_provider_dataworks.client.signer import Signer
-from airflow_provider_dataworks.client.transport import Session, arun
+from airflow_provider_dataworks.client.transport import Session
 from airflow_provider_dataworks.client.watching import FIRST_LOOK, Watcher, spacing
 from airflow_provider_dataworks.exceptions import (
     DataWorksForbidden,

@@ -1,0 +1,125 @@
+"""Keys from a service beside the process: metadata of an ECS instance, or a credentials URI; holds no keys.
+
+Done here and not by the vendor's library, which sends both through a proxy whatever ``NO_PROXY`` says, and starts, for
+each instance role, a thread that never ends.
+
+Follows https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata and
+https://www.alibabacloud.com/help/en/ecs/user-guide/attach-an-instance-ram-role-to-an-ecs-instance
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_dataworks.client.credentials import Fetch, Fetching
+from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.issued import keys_in, payload_of, refused
+from airflow_provider_dataworks.client.settings import is_loopback, refusal
+from airflow_provider_dataworks.exceptions import DataWorksUnavailable
+
+METADATA = "http://100.100.100.200"
+ROLE_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+_ROLES = "/latest/meta-data/ram/security-credentials/"
+_TIMEOUT = 2.0  # seconds; it answers from inside the host, or not at all
+_HEADER_LIFE = "60"  # seconds; for the two requests that follow
+_INSTANCE = {"": "Attach a RAM role to the ECS instance, and give its name in role_name or leave that empty."}
+_URI = {"": "See what listens at credentials_uri; it must answer as the vendor's SDKs expect, with Code Success."}
+
+
+@dataclass(frozen=True)
+class EcsRamRole:
+    """
+    Keys of the RAM role that is attached to this ECS instance.
+
+    :param role_name: the role; ``None`` asks the metadata service.
+    :param disable_imds_v1: do without keys rather than ask for them without the token that IMDSv2 wants.
+    """
+
+    role_name: str | None = None
+    disable_imds_v1: bool = False
+    address: str = METADATA
+    max_age = float("inf")
+
+    @property
+    def identity(self) -> str:
+        """The role, as far as it is known; there is one for a process."""
+        return f"ecs_ram_role:{self.role_name or ''}"
+
+    def fetch(self, now: float) -> Fetching:
+        """Ask for the role's name and its keys, with a token if the service gives one."""
+        token = yield from self._token()
+        headers = {"X-aliyun-ecs-metadata-token": token} if token else {}
+        name = self.role_name
+        if name is None:
+            reply = yield self._get("", headers)
+            lines = reply.body.decode("ascii", "replace").split() if reply.status == 200 else []
+            if not lines or not ROLE_NAME.fullmatch(lines[0]):
+                raise refused("ECS metadata", reply, _INSTANCE)
+            name = lines[0]
+        reply = yield self._get(name, headers)
+        return keys_in("ECS metadata", payload_of("ECS metadata", reply, _INSTANCE), reply)
+
+    def _token(self) -> Generator[Fetch, Any, str | None]:
+        headers = {"X-aliyun-ecs-metadata-token-ttl-seconds": _HEADER_LIFE}
+        ask = Fetch("PUT", f"{self.address}/latest/api/token", headers, proxied=False, timeout=_TIMEOUT)
+        try:
+            reply: Reply = yield ask
+        except DataWorksUnavailable:
+            if self.disable_imds_v1:
+                raise
+            return None
+        token = reply.body.decode("ascii", "replace").strip()
+        if reply.status == 200 and re.fullmatch(r"[!-~]+", token):
+            return token
+        if self.disable_imds_v1:
+            raise refused("ECS metadata", reply, {"": "Enable IMDSv2 on the instance, or unset disable_imds_v1."})
+        return None
+
+    def _get(self, name: str, headers: dict[str, str]) -> Fetch:
+        return Fetch("GET", f"{self.address}{_ROLES}{name}", headers, proxied=False, timeout=_TIMEOUT)
+
+
+@dataclass(frozen=True)
+class CredentialsUri:
+    """
+    Keys from an address that answers like the metadata service does, such as a sidecar's.
+
+    :param uri: ``https``, or ``http`` on a loopback address.
+    """
+
+    uri: str
+    max_age = float("inf")
+
+    def __repr__(self) -> str:
+        """The host alone: the rest of the address may hold a secret."""
+        return f"{type(self).__name__}({self.identity!r})"
+
+    @property
+    def identity(self) -> str:
+        """Where the keys come from."""
+        return f"credentials_uri:{urlsplit(self.uri).netloc}"
+
+    def __post_init__(self) -> None:
+        """Refuse an address that would show the keys on the way, or holds a password."""
+        remedy = "Give it like https://host/path."
+        try:
+            parts = urlsplit(self.uri)
+            usable = parts.port != 0 and parts.scheme in ("http", "https") and re.fullmatch(r"[!-~]+", self.uri)
+        except ValueError:
+            raise refusal("credentials_uri", "is not an address", remedy) from None
+        if not usable or not parts.hostname:
+            raise refusal("credentials_uri", "is not an address", remedy)
+        if "@" in parts.netloc:
+            raise refusal("credentials_uri", "holds a user or password", "Use a service that needs none.")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise refusal("credentials_uri", f"http://{parts.hostname} would send keys in the clear", "Use https://.")
+
+    def fetch(self, now: float) -> Fetching:
+        """Ask once."""
+        reply = yield Fetch("GET", self.uri, {"accept": "application/json"})
+        return keys_in("Credentials URI", payload_of("Credentials URI", reply, _URI), reply)

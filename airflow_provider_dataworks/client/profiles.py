@@ -1,0 +1,145 @@
+"""Keys of a profile that the vendor's tools keep, read by the vendor's library; only here is that library touched.
+
+Its profiles have a dozen modes, some of which write back into the file, so they are not read anew here. But it is asked
+in a thread, never on an event loop, which its asynchronous way freezes for seconds; by one object for a process and
+profile, because some of them start a thread that never ends; and none of its texts, which quote what services answered,
+reaches a log or an error.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_dataworks.client.credentials import Credentials, Fetching, Load
+from airflow_provider_dataworks.exceptions import DataWorksAuthError
+
+MISSING = "Install it: pip install 'airflow-provider-dataworks[credentials]'"
+
+_AGE = 60.0  # seconds; the library does not tell when the keys it gives expire, but renews them by itself
+# Loggers that the library, or what it is made of, gives handlers and levels as it is imported.
+_LOGGERS = ("credentials", "alibabacloud-tea", "darabonba-core")
+# Who would log the library's requests, with keys and tokens in their URLs, or answers.
+_TALKATIVE = (*_LOGGERS, "urllib3.connectionpool")
+
+_asking = threading.local()
+_lock = threading.Lock()
+_providers: dict[tuple[object, ...], Any] = {}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """
+    Keys of a profile in ``~/.aliyun/config.json`` of the vendor's command line, else in ``credentials.ini``.
+
+    :param name: the profile; ``None`` takes ``ALIBABA_CLOUD_PROFILE``, or the one that is current there.
+    """
+
+    name: str | None = None
+    max_age = _AGE
+
+    @property
+    def identity(self) -> str:
+        """The profile."""
+        return f"profile:{self.name or ''}"
+
+    def fetch(self, now: float) -> Fetching:
+        """Ask the library."""
+        keys: Credentials = yield Load(partial(_read, self.name))
+        return keys
+
+
+def _read(name: str | None) -> Credentials:
+    name = name or os.environ.get("ALIBABA_CLOUD_PROFILE")
+    with _lock:
+        library = _library()
+        home = Path.home()
+        config = home / ".aliyun" / "config.json"
+        ini = Path(os.environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or home / ".alibabacloud" / "credentials.ini")
+        tries: list[str] = []
+        if os.environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true":
+            make = partial(library.CLIProfileCredentialsProvider, profile_name=name, profile_file=str(config))
+            if found := _ask(make, config, name, tries):
+                return found
+        make = partial(library.ProfileCredentialsProvider, profile_name=name or "default", profile_file=str(ini))
+        if found := _ask(make, ini, name, tries):
+            return found
+    raise DataWorksAuthError(
+        f"profile: {name or 'the current one'} gave no keys: {'; '.join(tries)}.",
+        action="Credential profile",
+        remedy="Correct profile of the connection, or the file on the machine of this log (aliyun configure list).",
+    )
+
+
+def _ask(make: Callable[[], Any], file: Path, name: str | None, tries: list[str]) -> Credentials | None:
+    try:
+        # A changed file is read anew; the library itself would go by what it read first.
+        key = (str(file), name, file.stat().st_mtime_ns)
+        with _quiet():
+            if key not in _providers:
+                _providers[key] = make()
+            found = _providers[key].get_credentials()
+        # All of one call: asked for one by one, they may be of two sets.
+        identity, secret = found.get_access_key_id(), found.get_access_key_secret()
+        if identity and secret:
+            return Credentials(identity, secret, found.get_security_token() or None)
+        tries.append(f"{file} has no complete keys")
+    except Exception as error:  # whatever it raises, its text may hold an answer with keys
+        tries.append(f"{file}: {type(error).__name__}")
+    return None
+
+
+def _library() -> Any:
+    try:
+        with _loggers_as_they_were():
+            return importlib.import_module("alibabacloud_credentials.provider")
+    except ImportError as error:
+        # Broken, or an older one, is as good as missing.
+        raise DataWorksAuthError(
+            f"profile: the package alibabacloud-credentials cannot be used ({type(error).__name__}).",
+            action="Credential profile",
+            remedy=MISSING,
+        ) from None
+
+
+@contextmanager
+def _loggers_as_they_were() -> Iterator[None]:
+    """Undo what an import does to loggers: lines would come twice, one of them past Airflow's masking."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [(logger, list(logger.handlers), logger.level, logger.propagate) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, handlers, level, propagate in before:
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
+            logger.propagate = propagate
+
+
+class _Hushed(logging.Filter):
+    """Drops what is logged while the library is asked, and what its own threads log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not getattr(_asking, "now", False) and "alibabacloud_credentials" not in Path(record.pathname).parts
+
+
+_hushed = _Hushed()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    for name in _TALKATIVE:
+        logging.getLogger(name).addFilter(_hushed)  # once: a filter that is there is not added again
+    _asking.now = True
+    try:
+        yield
+    finally:
+        _asking.now = False

@@ -1,0 +1,222 @@
+"""Temporary keys of a RAM role from the Security Token Service; reads no connection and holds no keys.
+
+``AssumeRole`` is signed with keys of another source; ``AssumeRoleWithOIDC`` proves who asks by a token from a file.
+Both are done here and not by the vendor's library, which signs wrongly where a value holds a space, puts the OIDC token
+into a URL, ignores ``NO_PROXY``, freezes an event loop, and quotes answers in its errors.
+
+Follows https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerole and
+https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerolewithoidc
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Fetch, Fetching, Load
+from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.issued import keys_in, payload_of
+from airflow_provider_dataworks.client.settings import endpoint, refusal
+from airflow_provider_dataworks.client.signing import canonical_query, flat, form_body, rpc_params
+from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksInvalidRequest
+
+VERSION = "2015-04-01"
+SESSION_NAME = "airflow-provider-dataworks"
+DURATION = 3600
+ROLE_ARN = re.compile(r"acs:ram::\d+:role/[\w.@/-]+", re.ASCII)
+
+_LARGEST_TOKEN = 20_000  # characters, as the vendor's page says
+_TRUST = "Allow sts:AssumeRole in a RAM policy of who assumes the role, and name who it is in the role's trust policy."
+_REMEDIES = {
+    "NoPermission": _TRUST,
+    "Forbidden": _TRUST,
+    "EntityNotExist": "Correct role_arn, or create the role.",
+    "InvalidAccessKeyId": "Check login (AccessKey ID) of the connection: the role is assumed with it.",
+    "SignatureDoesNotMatch": "Check password (AccessKey Secret) of the connection: the role is assumed with it.",
+    "InvalidSecurityToken": "The keys that the role is assumed with are temporary and have expired: renew them.",
+    "InvalidTimeStamp": "Synchronize the clock of this machine (NTP).",
+    "InvalidParameter.DurationSeconds": "Lower duration_seconds, or raise the role's maximum session duration.",
+    "": "Check role_arn, policy, external_id and duration_seconds of the connection, and the role's trust policy.",
+}
+_OIDC_REMEDIES = {
+    "AuthenticationFail.NoPermission": "Name the OIDC provider and the token's subject in the role's trust policy.",
+    "NoPermission": "Name the OIDC provider and the token's subject in the role's trust policy.",
+    "EntityNotExist": "Correct role_arn and oidc_provider_arn, or create role and OIDC provider.",
+    "": "See that the file holds the token of the service account meant, that it has not expired, and that the role's "
+    "trust policy names its issuer, audience and subject.",
+}
+
+
+def sts_endpoint(region: str | None, network: str | None, given: str | None = None) -> str:
+    """
+    Base address of the Security Token Service: the region's, the same from inside a VPC, or the central one.
+
+    :param given: host or ``https://host`` to use instead; ``http`` only for a loopback address.
+    :raises DataWorksInvalidRequest: naming the field.
+    """
+    if given:
+        try:
+            return endpoint(host=given)
+        except DataWorksInvalidRequest as error:
+            problem = error.message.removeprefix("host: ").removesuffix(".")
+            raise refusal("sts_endpoint", problem, "Give it like sts.cn-shanghai.aliyuncs.com.") from None
+    if not region:
+        return "https://sts.aliyuncs.com"
+    endpoint(region=region, network="public")  # refuses what is no region
+    return f"https://sts{'-vpc' if network == 'vpc' else ''}.{region}.aliyuncs.com"
+
+
+@dataclass(frozen=True)
+class AssumeRole:
+    """
+    Keys of a RAM role, assumed with keys of another source, which is asked anew each time.
+
+    :param duration_seconds: life of the keys, 900 to 43200 and at most what the role allows.
+    :param policy: JSON text that narrows what the keys may do.
+    """
+
+    base: CredentialSource
+    endpoint: str
+    role_arn: str
+    role_session_name: str = SESSION_NAME
+    duration_seconds: int = DURATION
+    policy: str | None = None
+    external_id: str | None = None
+    nonce: Callable[[], str] = partial(secrets.token_hex, 16)
+    max_age = float("inf")
+
+    @property
+    def identity(self) -> str:
+        """The role."""
+        return self.role_arn
+
+    def fetch(self, now: float) -> Fetching:
+        """Assume the role; a clock that the service finds wrong is corrected once."""
+        keys = yield from self.base.fetch(now)
+        reply = yield self._request(keys, now)
+        try:
+            return _read("AssumeRole", reply, _REMEDIES)
+        except DataWorksAuthError as error:
+            if error.clock_skew is None:
+                raise
+            reply = yield self._request(keys, now + error.clock_skew)
+            return _read("AssumeRole", reply, _REMEDIES)
+
+    def _request(self, keys: Credentials, now: float) -> Fetch:
+        params = flat(
+            {
+                "RoleArn": self.role_arn,
+                "RoleSessionName": self.role_session_name,
+                "DurationSeconds": self.duration_seconds,
+                "Policy": self.policy,
+                "ExternalId": self.external_id,
+            }
+        )
+        signed = rpc_params(
+            method="POST",
+            action="AssumeRole",
+            version=VERSION,
+            params=params,
+            response_format="JSON",
+            date=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            nonce=self.nonce(),
+            access_key_id=keys.access_key_id,
+            access_key_secret=keys.access_key_secret,
+            security_token=keys.security_token,
+        )
+        query = {name: value for name, value in signed.items() if name not in params}
+        return _post(f"{self.endpoint}/?{canonical_query(query)}", params)
+
+
+@dataclass(frozen=True)
+class AssumeRoleWithOidc:
+    """
+    Keys of a RAM role for whoever holds an OIDC token, such as a pod on ACK with RRSA.
+
+    What is ``None`` comes from the environment, where RRSA puts it: ``ALIBABA_CLOUD_ROLE_ARN``,
+    ``ALIBABA_CLOUD_OIDC_PROVIDER_ARN``, ``ALIBABA_CLOUD_OIDC_TOKEN_FILE`` and ``ALIBABA_CLOUD_ROLE_SESSION_NAME``.
+
+    :param token_file: path of the token, read anew each time because it is rotated.
+    :param role_field: name of the connection's field for the role, for errors.
+    """
+
+    endpoint: str
+    role_arn: str | None = None
+    oidc_provider_arn: str | None = None
+    token_file: str | None = None
+    role_session_name: str | None = None
+    duration_seconds: int = DURATION
+    policy: str | None = None
+    role_field: str = "role_arn"
+    max_age = float("inf")
+
+    @property
+    def identity(self) -> str:
+        """The role."""
+        return self.role_arn or os.environ.get("ALIBABA_CLOUD_ROLE_ARN", "oidc")
+
+    def fetch(self, now: float) -> Fetching:
+        """Assume the role by the token of now."""
+        given = {
+            "RoleArn": self._or_environment(self.role_arn, self.role_field, "ROLE_ARN"),
+            "OIDCProviderArn": self._or_environment(self.oidc_provider_arn, "oidc_provider_arn", "OIDC_PROVIDER_ARN"),
+        }
+        path = self._or_environment(self.token_file, "oidc_token_file", "OIDC_TOKEN_FILE")
+        name = self.role_session_name or os.environ.get("ALIBABA_CLOUD_ROLE_SESSION_NAME") or SESSION_NAME
+        token = yield Load(partial(_read_token, path))
+        more = {"RoleSessionName": name, "DurationSeconds": self.duration_seconds, "Policy": self.policy}
+        public = {
+            "Action": "AssumeRoleWithOIDC",
+            "Version": VERSION,
+            "Format": "JSON",
+            "Timestamp": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "SignatureNonce": secrets.token_hex(16),
+        }
+        # All of it in the body, because a URL stands in the logs of whatever is on the way.
+        reply = yield _post(f"{self.endpoint}/", flat({**public, **given, **more, "OIDCToken": token}))
+        return _read("AssumeRoleWithOIDC", reply, _OIDC_REMEDIES)
+
+    def _or_environment(self, value: str | None, field: str, variable: str) -> str:
+        name = f"ALIBABA_CLOUD_{variable}"
+        found = value or os.environ.get(name)
+        if not found:
+            raise DataWorksAuthError(
+                f"{field}: is missing, and {name} is not set in this process.",
+                action="AssumeRoleWithOIDC",
+                remedy=f"Set {field} on the connection, or enable RRSA for the pods of workers and triggerer.",
+            )
+        return found
+
+
+def _read_token(path: str) -> str:
+    try:
+        with Path(path).open(encoding="ascii") as file:
+            token = file.read(_LARGEST_TOKEN + 1).strip()
+    except (OSError, ValueError) as error:
+        raise _bad_token(path, f"cannot be read ({type(error).__name__})") from None
+    if not token or len(token) > _LARGEST_TOKEN:
+        raise _bad_token(path, "is empty or too long for a token")
+    return token
+
+
+def _bad_token(path: str, problem: str) -> DataWorksAuthError:
+    return DataWorksAuthError(
+        f"oidc_token_file: {path} {problem}.",
+        action="AssumeRoleWithOIDC",
+        remedy="Give the path at which the token is mounted in the pods of workers and triggerer.",
+    )
+
+
+def _post(url: str, params: Mapping[str, str]) -> Fetch:
+    headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+    return Fetch("POST", url, headers, form_body(params))
+
+
+def _read(action: str, reply: Reply, remedies: Mapping[str, str]) -> Credentials:
+    return keys_in(action, payload_of(action, reply, remedies).get("Credentials"), reply)

@@ -1,0 +1,85 @@
+"""Reads a connection through Airflow, and once more where its keys were refused; judges no field and opens nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from airflow_provider_dataworks.client.credentials import Credentials, Load
+from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
+from airflow_provider_dataworks.hooks.connection import Account, read_account, secrets_of
+
+
+def mask(keys: Credentials) -> None:
+    """Have Airflow mask keys in logs; asks Airflow and waits for it, so never on an event loop."""
+    _mask_all(filter(None, (keys.access_key_secret, keys.security_token)))
+
+
+def _mask_all(secrets: Iterable[str]) -> None:
+    for secret in secrets:
+        # Also as a URL spells it: with the older signature libraries may log one.
+        for spelled in (secret, quote(secret, safe="~"), quote(quote(secret, safe="~"), safe="~")):
+            mask_secret(spelled)
+
+
+def read(hook: type[BaseHook], conn_id: str) -> Account:
+    """
+    Read a connection, its secrets masked.
+
+    :param hook: class to read through; not the hook itself, because whoever may read again holds on to it for long.
+    :raises DataWorksInvalidRequest: naming the field that is wrong.
+    """
+    connection = hook.get_connection(conn_id)
+    extra = connection.extra_dejson
+    _mask_all(secrets_of(connection, extra))
+    return read_account(connection, extra, _again(hook, conn_id))
+
+
+async def aread(hook: type[BaseHook], conn_id: str) -> Account:
+    """Read a connection in an event loop, without blocking it; see :func:`read`."""
+    # Airflow masks password and extra as it hands them out; telling it again would block the loop.
+    connection = await get_async_connection(conn_id, hook=hook)
+    extra = await get_async_extra_dejson(connection)
+    return read_account(connection, extra, _again(hook, conn_id))
+
+
+def _again(hook: type[BaseHook], conn_id: str) -> Load:
+    """Make the command to read the keys of a connection once more, for when somebody rotated them."""
+
+    def blocking() -> Credentials:
+        with _rereading(conn_id):
+            return _own_keys(read(hook, conn_id))
+
+    async def native() -> Credentials:
+        # Not in a thread: on an event loop of Airflow's, only its own asynchronous way may ask it.
+        with _rereading(conn_id):
+            return _own_keys(await aread(hook, conn_id))
+
+    return Load(blocking, native)
+
+
+@contextmanager
+def _rereading(conn_id: str) -> Iterator[None]:
+    try:
+        yield
+    except DataWorksError:
+        raise
+    except Exception as error:  # whatever Airflow raises: the connection may be gone, or Airflow not be there for now
+        raise DataWorksUnavailable(
+            f"the connection {conn_id} could not be read again ({type(error).__name__}).",
+            sent=False,
+            remedy="See that the connection still exists, and Airflow's own log.",
+        ) from error
+
+
+def _own_keys(account: Account) -> Credentials:
+    if account.credentials is None:
+        raise DataWorksAuthError(
+            "credential_type: of the connection has changed, so that it holds no keys any more.",
+            remedy="Let the task run again: it reads the connection anew.",
+        )
+    return account.credentials
