@@ -191,6 +191,16 @@ def test_a_refused_restart_says_that_the_job_is_down(meet: Callable[..., str]) -
     assert block[0].endswith("It was Stopped when last looked at.")
 
 
+def test_a_lost_stop_says_what_was_seen_last(meet: Callable[..., str]) -> None:
+    """Behind the words of the library, which end without a full stop."""
+    trouble = {"fault": {"operation": "StopDIJob", "times": None, "drop": "before"}}
+
+    log = meet(trouble, lambda: StopDIJobOperator(task_id="stop", di_job_id=JOB, retries=0), "lost_stop")
+
+    block = a_block(log, "answer-lost", "StopDIJob of DI job 11668 failed: no usable answer came from")
+    assert block[0].endswith(". It was Running when last looked at.")
+
+
 def test_an_end_that_the_sensor_does_not_accept_is_named(meet: Callable[..., str]) -> None:
     """With what to add to the sensor."""
     trouble = {"settings": {"jobs": {JOB: "Stopped"}}}

@@ -11,6 +11,7 @@ from functools import partial
 
 from airflow_provider_dataworks.client.asking import Flow, Service, ask, repeated
 from airflow_provider_dataworks.client.calls import Call
+from airflow_provider_dataworks.client.decoding import sentence
 from airflow_provider_dataworks.client.flows import get_di_job, wait
 from airflow_provider_dataworks.client.policy import ATTEMPTS, retrying
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus
@@ -114,7 +115,7 @@ def _change(
         if not sending.maybe_arrived:
             plan.forget()
         # Whoever reads this at night asks first whether the job runs.
-        error.message = f"{error.message} It was {sending.seen} when last looked at."
+        error.message = f"{sentence(error.message)} It was {sending.seen} when last looked at."
         raise
     if not outcome.sent:
         plan.forget()
