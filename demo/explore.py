@@ -18,7 +18,7 @@ from demo.emulated import Emulator
 from demo.ending import in_a_directory
 
 ROOT = Path(__file__).resolve().parents[1]
-MANY = 12  # jobs of example_dataworks_stop_many, with the ids 1 to 12
+MANY = 10  # jobs of example_dataworks_stop_many, with the ids 1 to 10; the page shows twelve at first
 JOBS = (
     "11668=Running,name=mysql_to_holo_orders",
     "11743=Running,name=mysql_to_holo_customers",
