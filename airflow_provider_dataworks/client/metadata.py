@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from airflow_provider_dataworks.client.credentials import Fetch, Fetching
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.issued import keys_in, payload_of, refused
-from airflow_provider_dataworks.client.settings import is_loopback, refusal
+from airflow_provider_dataworks.client.settings import address, refusal
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 METADATA = "http://100.100.100.200"
@@ -106,18 +106,10 @@ class CredentialsUri:
 
     def __post_init__(self) -> None:
         """Refuse an address that would show the keys on the way, or holds a password."""
-        remedy = "Give it like https://host/path."
-        try:
-            parts = urlsplit(self.uri)
-            usable = parts.port != 0 and parts.scheme in ("http", "https") and re.fullmatch(r"[!-~]+", self.uri)
-        except ValueError:
-            raise refusal("credentials_uri", "is not an address", remedy) from None
-        if not usable or not parts.hostname:
-            raise refusal("credentials_uri", "is not an address", remedy)
-        if "@" in parts.netloc:
-            raise refusal("credentials_uri", "holds a user or password", "Use a service that needs none.")
-        if parts.scheme == "http" and not is_loopback(parts.hostname):
-            raise refusal("credentials_uri", f"http://{parts.hostname} would send keys in the clear", "Use https://.")
+        if not re.fullmatch(r"https?://[!-~]+", self.uri):
+            raise refusal("credentials_uri", "is not an address", "Give it like https://host/path.")
+        scheme, _, rest = self.uri.partition("://")
+        address("credentials_uri", f"{scheme}://{re.split('[/?#]', rest)[0]}")
 
     def fetch(self, now: float) -> Fetching:
         """Ask once."""

@@ -93,6 +93,21 @@ def endpoint(
     return f"https://{found}" + (f":{port}" if port not in (None, 443) else "")
 
 
+def address(field: str, text: str) -> str:
+    """
+    Base address of another service than DataWorks, by the same rules.
+
+    :param field: name of the connection's field, for errors.
+    :param text: bare host or ``https://host``; ``http`` only for a loopback address.
+    :raises DataWorksInvalidRequest: naming the field.
+    """
+    try:
+        return _from_host(text, None)
+    except DataWorksInvalidRequest as error:
+        problem = error.message.partition(": ")[2].removesuffix(".")
+        raise refusal(field, problem, "Give it with https:// and without user and password.") from None
+
+
 def _from_host(text: str, port: int | None) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")

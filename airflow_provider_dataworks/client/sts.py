@@ -22,9 +22,9 @@ from pathlib import Path
 from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Fetch, Fetching, Load
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.issued import keys_in, payload_of
-from airflow_provider_dataworks.client.settings import endpoint, refusal
+from airflow_provider_dataworks.client.settings import address, endpoint
 from airflow_provider_dataworks.client.signing import canonical_query, flat, form_body, rpc_params
-from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksInvalidRequest
+from airflow_provider_dataworks.exceptions import DataWorksAuthError
 
 VERSION = "2015-04-01"
 SESSION_NAME = "airflow-provider-dataworks"
@@ -61,11 +61,7 @@ def sts_endpoint(region: str | None, network: str | None, given: str | None = No
     :raises DataWorksInvalidRequest: naming the field.
     """
     if given:
-        try:
-            return endpoint(host=given)
-        except DataWorksInvalidRequest as error:
-            problem = error.message.removeprefix("host: ").removesuffix(".")
-            raise refusal("sts_endpoint", problem, "Give it like sts.cn-shanghai.aliyuncs.com.") from None
+        return address("sts_endpoint", given)
     if not region:
         return "https://sts.aliyuncs.com"
     endpoint(region=region, network="public")  # refuses what is no region

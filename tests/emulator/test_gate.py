@@ -68,6 +68,25 @@ def test_a_temporary_key_comes_in_with_its_token_only(signer, clock, signature):
 
 
 @BOTH
+def test_a_temporary_key_ends(signer, clock, signature):
+    """At its time, and not before."""
+    gate = Gate([dataclasses.replace(STS, expires=clock() + 10)])
+    sender = signer.but(signature=signature, access_key_id=STS.id, secret=STS.secret, token=STS.security_token)
+
+    assert gate.admit(sender.request("StopDIJob", DIJobId=1), clock()) == STS.id
+    assert refused(gate, sender.request("StopDIJob", DIJobId=1), clock() + 10) == (400, "InvalidSecurityToken.Expired")
+
+
+def test_a_key_that_was_removed_is_not_found(signer, clock):
+    """As after its deletion in RAM; removing it twice does no harm."""
+    gate = Gate([KEY])
+    gate.remove(KEY.id)
+    gate.remove(KEY.id)
+
+    assert refused(gate, signer.request("StopDIJob", DIJobId=1), clock()) == (404, "InvalidAccessKeyId.NotFound")
+
+
+@BOTH
 def test_a_nonce_works_once(signer, clock, signature):
     """A replayed request is refused as long as its date would still be good."""
     gate = Gate([KEY])
