@@ -64,11 +64,12 @@ def test_the_client_knows_no_airflow(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_only_the_transport_imports_the_http_library(path: Path) -> None:
-    """The ecosystem is moving to a fork of httpx: the switch must be one line."""
-    found = [name for name in runtime_imports(path) if below(name, "httpx") or below(name, "httpcore")]
+@pytest.mark.parametrize(("library", "room"), [("httpx", "transport.py"), ("httpcore", "lanes.py")])
+def test_only_one_room_imports_the_http_library(library: str, room: str, path: Path) -> None:
+    """The ecosystem is moving to a fork of httpx, and of what it stands on: the switch must be one line each."""
+    found = [name for name in runtime_imports(path) if below(name, library)]
 
-    assert not found or path == PACKAGE / "client" / "transport.py"
+    assert not found or path == PACKAGE / "client" / room
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -159,3 +160,11 @@ def one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
 def refusal(field: str, problem: str, remedy: str | None = None) -> DataWorksInvalidRequest:
     """Error for a field that was refused before anything was sent."""
     return DataWorksInvalidRequest(f"{field}: {problem}.", remedy=remedy or f"Correct {field}.", see="bad-input")
+
+
+@functools.cache
+def user_agent() -> str:
+    """Name of this package and its version, so that the vendor can tell who calls."""
+    from airflow_provider_dataworks import __version__
+
+    return f"airflow-provider-dataworks/{__version__}"

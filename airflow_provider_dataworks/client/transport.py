@@ -1,7 +1,7 @@
 """How bytes travel: the only module that imports the HTTP library; sends what flows yield, and holds no policy.
 
-Calls go straight to the library's transports: its clients take as much time again for each call, and print every URL to
-the log.
+Calls go straight to the library's transports, and in an event loop to its connections: its clients take as much time
+again for each call, and print every URL to the log.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-import time
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -23,19 +23,21 @@ from airflow_provider_dataworks.client.credentials import Credentials, Fetch, Lo
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.keyring import Held
+from airflow_provider_dataworks.client.lanes import BROKEN, NEVER_SENT, Lane
+from airflow_provider_dataworks.client.limits import Limit, OverLimit
 from airflow_provider_dataworks.client.proxies import proxy_for
-from airflow_provider_dataworks.client.settings import Settings, is_loopback
+from airflow_provider_dataworks.client.settings import Settings, is_loopback, user_agent
 from airflow_provider_dataworks.client.signer import FORM, AuthorsAuth, Signer
 from airflow_provider_dataworks.client.signing import form_body
 from airflow_provider_dataworks.client.tls import trust_only
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
-LARGEST_ANSWER = 8 * 2**20  # bytes; a page of 100 DI jobs is far below
 # One connection of the library's serves calls fast, and a pool of many slowly: it looks at all that wait for each one.
 _CONNECTIONS = 16
 # Raised before a single byte of the request left; after anything else the request may have arrived.
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-_BROKEN = (httpx.TransportError, httpx.DecodingError)
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_NEVER_SENT = (*NEVER_SENT, *_UNSENT)
+_BROKEN = (*BROKEN, httpx.TransportError, httpx.DecodingError, OverLimit)
 
 
 @functools.cache
@@ -57,14 +59,6 @@ def make_ready(ca_file: str | None = None) -> None:
     import anyio
 
     anyio.run(anyio.sleep, 0)
-
-
-@functools.cache
-def user_agent() -> str:
-    """Name of this package and its version, so that the vendor can tell who calls."""
-    from airflow_provider_dataworks import __version__
-
-    return f"airflow-provider-dataworks/{__version__}"
 
 
 class _Wire:
@@ -97,6 +91,14 @@ class _Wire:
         context = tls_context(self._settings.ca_file)
         return {"verify": context, "limits": limits, "proxy": proxy, "trust_env": False}
 
+    def one_connection(self) -> httpx.AsyncBaseTransport:
+        """Return a transport for one call at a time."""
+        options = self.transport_options(1)
+        if options["proxy"] is not None:
+            return httpx.AsyncHTTPTransport(**options)
+        port = self._url.port or (443 if self._url.scheme == "https" else 80)
+        return _ByLane(Lane(self._url.raw_scheme, self._url.raw_host, port, options["verify"]))
+
     def request(self, send: Send, keys: Credentials) -> httpx.Request:
         """Build and sign the request for a command."""
         if send.clock_offset is not None:
@@ -120,15 +122,12 @@ class _Wire:
     def reply(self, response: httpx.Response, body: bytes, held: Held | None = None) -> Reply:
         """Return an answer as flows want it, without the keys it was asked with where it echoes them."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
-        if held is None:
-            return Reply(response.status_code, headers, body, self._signer.clock())
-        clean = without_keys(body, held.keys)
-        return Reply(response.status_code, headers, clean, self._signer.clock(), held.generation)
+        clean = without_keys(body, held.keys) if held else body
+        return Reply(response.status_code, headers, clean, self._signer.clock(), held.generation if held else 0)
 
-    def limit(self, timeout: float | None = None) -> _Limit:
+    def limit(self, timeout: float | None = None) -> Limit:
         """Return a guard for one answer."""
-        # A server that sends a byte now and then never runs into the read timeout.
-        return _Limit(time.monotonic() + 3 * (timeout or self._settings.read_timeout))
+        return Limit(timeout or self._settings.read_timeout)
 
     def plain(self, fetch: Fetch) -> tuple[dict[str, Any], httpx.Request]:
         """Arguments for a transport of its own, and the request, for what is asked of others than DataWorks."""
@@ -173,20 +172,32 @@ def _is_encoded(response: httpx.Response) -> bool:
     return any(name.lower() == b"content-encoding" for name, _ in response.headers.raw)
 
 
-class _Limit:
-    """How large and how slow an answer may be."""
+class _Pieces(httpx.AsyncByteStream):
+    """An answer's body, piece by piece, as the library wants it from a transport."""
 
-    def __init__(self, until: float) -> None:
-        self._until, self._left = until, LARGEST_ANSWER
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
 
-    def passed(self, chunk: bytes) -> bytes:
-        """Let a piece of an answer pass, or end the reading."""
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise httpx.DecodingError(f"the answer is larger than {LARGEST_ANSWER} bytes")
-        if time.monotonic() > self._until:
-            raise httpx.ReadTimeout("the answer takes too long to arrive")
-        return chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._answer.stream.__aiter__()  # type: ignore[no-any-return]
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+
+class _ByLane(httpx.AsyncBaseTransport):
+    """A lane as one of the library's transports."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        target, timeout = request.extensions["target"], request.extensions["timeout"]
+        answer = await self._lane.send(request.method, target, request.headers.raw, request.stream, timeout)
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Pieces(answer))
+
+    async def aclose(self) -> None:
+        await self._lane.close()
 
 
 class Session:
@@ -233,7 +244,7 @@ class Session:
         self.client.close()
 
 
-def _answered(transport: httpx.BaseTransport, request: httpx.Request, limit: _Limit) -> tuple[httpx.Response, bytes]:
+def _answered(transport: httpx.BaseTransport, request: httpx.Request, limit: Limit) -> tuple[httpx.Response, bytes]:
     response = transport.handle_request(request)
     try:
         pieces = response.iter_bytes() if _is_encoded(response) else response.stream
@@ -251,8 +262,7 @@ class AsyncSession:
 
     def __init__(self, settings: Settings, signer: Signer, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._wire, self._keyring = _Wire(settings, signer), signer.keyring
-        options = self._wire.transport_options(1)
-        self._transports = [transport or httpx.AsyncHTTPTransport(**options) for _ in range(_CONNECTIONS)]
+        self._transports = [transport or self._wire.one_connection() for _ in range(_CONNECTIONS)]
         # Last in, first out: little traffic stays on few connections.
         self._free: asyncio.LifoQueue[httpx.AsyncBaseTransport] = asyncio.LifoQueue()
         for free in self._transports:
@@ -292,7 +302,7 @@ class AsyncSession:
 
 
 async def _aanswered(
-    transport: httpx.AsyncBaseTransport, request: httpx.Request, limit: _Limit
+    transport: httpx.AsyncBaseTransport, request: httpx.Request, limit: Limit
 ) -> tuple[httpx.Response, bytes]:
     response = await transport.handle_async_request(request)
     try:

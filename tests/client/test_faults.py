@@ -25,7 +25,7 @@ from fake_dataworks import (
     spoil,
 )
 
-from airflow_provider_dataworks.client import changes, flows, transport
+from airflow_provider_dataworks.client import changes, flows, limits
 from airflow_provider_dataworks.client.changes import Change, Plan
 from airflow_provider_dataworks.client.policy import ATTEMPTS, PATIENCE
 from airflow_provider_dataworks.client.replies import JobStatus
@@ -520,7 +520,7 @@ def test_an_answer_without_end_is_cut_off(drive: Drive):
         stop(drive)
 
     assert caught.value.sent
-    assert chunks * 2**20 == transport.LARGEST_ANSWER + 2**20
+    assert chunks * 2**20 == limits.LARGEST_ANSWER + 2**20
 
 
 def test_a_compressed_answer_counts_as_what_it_becomes(drive: Drive):
@@ -550,7 +550,7 @@ def test_an_answer_that_drips_for_ever_is_given_up(drive: Drive, monkeypatch: py
             now += 5
             yield b" "
 
-    monkeypatch.setattr(transport, "time", types.SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(limits, "time", types.SimpleNamespace(monotonic=lambda: now))
     drive.use(transport=stream(drip), patience=0, read_timeout=10)
     with pytest.raises(DataWorksUnavailable, match="too long") as caught:
         get(drive)

@@ -13,9 +13,9 @@ from fake_dataworks import JOB, KEY_ID, SECRET, Drive
 from airflow_provider_dataworks import __version__
 from airflow_provider_dataworks.client import flows
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
-from airflow_provider_dataworks.client.settings import Settings
+from airflow_provider_dataworks.client.settings import Settings, user_agent
 from airflow_provider_dataworks.client.signer import Signer
-from airflow_provider_dataworks.client.transport import Session, make_ready, tls_context, user_agent
+from airflow_provider_dataworks.client.transport import Session, make_ready, tls_context
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 

@@ -1,0 +1,181 @@
+"""A kept connection to the endpoint: opened once, opened anew where it was closed, and never left half used."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from airflow_provider_dataworks.client import lanes
+from airflow_provider_dataworks.client.asking import Send
+from airflow_provider_dataworks.client.calls import APIS
+from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
+from airflow_provider_dataworks.client.settings import Settings
+from airflow_provider_dataworks.client.signer import Signer
+from airflow_provider_dataworks.client.transport import AsyncSession
+from airflow_provider_dataworks.exceptions import DataWorksUnavailable
+
+CALL = APIS["2020-05-18"].StopDIJob(7)
+GOOD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n" + b'{"RequestId":"r"}'
+
+
+class Server:
+    """A server that does as it is told, and remembers its connections and the requests on each."""
+
+    def __init__(self) -> None:
+        self.answer: bytes | None = GOOD
+        self.then_close = False
+        self.requests: list[list[bytes]] = []
+        self.writers: list[asyncio.StreamWriter] = []
+        self.asked = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        heard: list[bytes] = []
+        self.requests.append(heard)
+        self.writers.append(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0)
+                heard.append(head + await reader.readexactly(length))
+                self.asked.set()
+                if self.answer is not None:
+                    writer.write(self.answer)
+                    await writer.drain()
+                if self.then_close:
+                    writer.close()
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[Server]:
+    """A server on this machine; its ``port`` is where."""
+    told = Server()
+    listening = await asyncio.start_server(told.serve, "127.0.0.1", 0)
+    told.port = listening.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+    yield told
+    listening.close()
+    for writer in told.writers:
+        writer.close()
+    await listening.wait_closed()
+
+
+def session_with(endpoint: str) -> AsyncSession:
+    """Make a session; whoever made it closes it."""
+    settings = Settings(endpoint, read_timeout=5)
+    return AsyncSession(settings, Signer(settings.signature, StaticCredentials(Credentials("LTAIexample", "secret"))))
+
+
+@pytest_asyncio.fixture
+async def session(server: Server) -> AsyncIterator[AsyncSession]:
+    """A session with that server."""
+    opened = session_with(f"http://127.0.0.1:{server.port}")  # type: ignore[attr-defined]
+    yield opened
+    await opened.close()
+
+
+async def test_calls_one_after_the_other_share_a_connection(server: Server, session: AsyncSession) -> None:
+    """With the path and the body that were signed."""
+    replies = [await session.exchange(Send(CALL)) for _ in range(3)]
+
+    assert [reply.status for reply in replies] == [200] * 3
+    (heard,) = server.requests
+    assert [request.partition(b"\r\n")[0] for request in heard] == [b"POST / HTTP/1.1"] * 3
+    assert all(request.endswith(b"\r\n\r\nDIJobId=7") for request in heard)
+
+
+async def test_calls_at_once_have_a_connection_each_up_to_sixteen(server: Server, session: AsyncSession) -> None:
+    """More wait for one to be free."""
+    replies = await asyncio.gather(*(session.exchange(Send(CALL)) for _ in range(40)))
+
+    assert len(replies) == 40
+    assert len(server.requests) == 16
+
+
+async def test_a_connection_that_the_server_closed_is_opened_anew(server: Server, session: AsyncSession) -> None:
+    """An idle one is looked at before it is used, so that no stop is lost on it."""
+    await session.exchange(Send(CALL))
+    server.writers[0].close()
+    await server.writers[0].wait_closed()
+    reply = await session.exchange(Send(CALL))
+
+    assert reply.status == 200
+    assert list(map(len, server.requests)) == [1, 1]
+
+
+async def test_a_connection_that_was_idle_for_long_is_opened_anew(
+    server: Server, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on the way, such as a firewall, may have forgotten it."""
+    monkeypatch.setattr(lanes, "_IDLE", -1.0)
+    await session.exchange(Send(CALL))
+    await session.exchange(Send(CALL))
+
+    assert list(map(len, server.requests)) == [1, 1]
+
+
+async def test_a_call_that_was_cancelled_leaves_nothing_behind(server: Server, session: AsyncSession) -> None:
+    """Its answer must not be taken for that of the next one."""
+    server.answer = None
+    call = asyncio.create_task(session.exchange(Send(CALL)))
+    await server.asked.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    server.answer = GOOD
+
+    assert (await session.exchange(Send(CALL))).status == 200
+    assert list(map(len, server.requests)) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [(b"", "RemoteProtocolError"), (GOOD[:-4], "RemoteProtocolError"), (b"HELO\r\n\r\n", "RemoteProtocolError")],
+    ids=["closed", "half", "garbage"],
+)
+async def test_a_lost_answer_says_that_the_request_may_have_arrived(
+    server: Server, session: AsyncSession, answer: bytes, what: str
+) -> None:
+    """And the next call has a new connection."""
+    server.answer, server.then_close = answer, True
+    with pytest.raises(DataWorksUnavailable, match=what) as caught:
+        await session.exchange(Send(CALL))
+    server.answer, server.then_close = GOOD, False
+
+    assert caught.value.sent
+    assert (await session.exchange(Send(CALL))).status == 200
+
+
+async def test_where_nobody_listens_nothing_was_sent() -> None:
+    """So that the request may be repeated at once."""
+    nowhere = session_with("http://127.0.0.1:1")
+    with pytest.raises(DataWorksUnavailable, match="ConnectError") as caught:
+        await nowhere.exchange(Send(CALL))
+    await nowhere.close()
+
+    assert not caught.value.sent
+
+
+async def test_an_answer_that_was_compressed_all_the_same_is_read(server: Server, session: AsyncSession) -> None:
+    """We ask for none; a gateway may know better."""
+    body = gzip.compress(b'{"RequestId":"r"}')
+    server.answer = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+
+    assert (await session.exchange(Send(CALL))).body == b'{"RequestId":"r"}'
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:3128", ""], ids=["proxy", "none"])
+def test_a_proxy_is_the_librarys_business(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """A lane leads straight to the endpoint."""
+    for name in ("HTTPS_PROXY", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", proxy)
+    opened = session_with("https://dataworks.cn-shanghai.aliyuncs.com")
+
+    assert {type(each) is httpx.AsyncHTTPTransport for each in opened._transports} == {bool(proxy)}
