@@ -21,6 +21,7 @@ from airflow_provider_dataworks.exceptions import DataWorksError
 log = logging.getLogger(__name__)
 
 _AHEAD = 300.0  # seconds before the end at which keys are renewed, or a tenth of their life if that is more
+_NEVER = float("inf")
 _PAUSE = 30.0  # seconds between renewals that fail while the keys are still good
 
 
@@ -51,7 +52,7 @@ class Keyring:
     ) -> None:
         self._source, self._clock, self._mask = source, clock, mask
         self._held: Held | None = None
-        self._due = float("inf")  # epoch seconds of the next renewal
+        self._due = _NEVER  # epoch seconds of the next renewal
         self._rounds = 0  # renewals that ended, well or not
         self._trouble: DataWorksError | None = None
         self._renewing = threading.Lock()
@@ -68,7 +69,7 @@ class Keyring:
         held = self._held
         if held is None or held.generation == refused:
             return None
-        return held if self._due == float("inf") or self._clock() < self._due else None
+        return held if self._due == _NEVER or self._clock() < self._due else None
 
     def get(self, drive: Callable[[Fetching], Credentials], refused: int | None = None) -> Held:
         """
@@ -127,7 +128,7 @@ class Keyring:
         held = self._good(None)
         if held is not None:
             log.warning("%s The present keys are used until they expire.", error)
-            self._due = min(self._clock() + _PAUSE, held.keys.expires or float("inf"))
+            self._due = min(self._clock() + _PAUSE, held.keys.expires or _NEVER)
         self._trouble = error
         self._rounds += 1
 

@@ -216,7 +216,7 @@ class Session:
     def exchange(self, send: Send) -> Reply:
         """Send one call and return its answer; raises :class:`DataWorksUnavailable` where none came."""
         refused = send.refused.generation if send.refused else None
-        held = self._held(refused)
+        held = self._keyring.ready(refused) or self._held(refused)
         if send.refused and held.generation == refused:
             return send.refused
         try:
