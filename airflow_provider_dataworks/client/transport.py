@@ -32,8 +32,10 @@ from airflow_provider_dataworks.client.signing import form_body
 from airflow_provider_dataworks.client.tls import trust_only
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
-# One connection of the library's serves calls fast, and a pool of many slowly: it looks at all that wait for each one.
-_CONNECTIONS = 16
+# A pool of the library's serves few calls at a time well, and a hundred badly: it looks at all that wait for each one.
+_POOLED = 16
+# Lanes do not look at each other: the more of them have something to read, the less often the event loop looks for it.
+_LANES = 64
 # Raised before a single byte of the request left; after anything else the request may have arrived.
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _NEVER_SENT = (*NEVER_SENT, *_UNSENT)
@@ -209,7 +211,7 @@ class Session:
 
     def __init__(self, settings: Settings, signer: Signer, transport: httpx.BaseTransport | None = None) -> None:
         self._wire, self._keyring = _Wire(settings, signer), signer.keyring
-        self._transport = transport or httpx.HTTPTransport(**self._wire.transport_options(_CONNECTIONS))
+        self._transport = transport or httpx.HTTPTransport(**self._wire.transport_options(_POOLED))
         auth = AuthorsAuth(signer, settings.api_version, lambda: self._held().keys)
         self.client = httpx.Client(transport=self._transport, auth=auth, **self._wire.client_options)
 
@@ -262,7 +264,7 @@ class AsyncSession:
 
     def __init__(self, settings: Settings, signer: Signer, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._wire, self._keyring = _Wire(settings, signer), signer.keyring
-        self._transports = [transport or self._wire.one_connection() for _ in range(_CONNECTIONS)]
+        self._transports = [transport or self._wire.one_connection() for _ in range(_LANES)]
         # Last in, first out: little traffic stays on few connections.
         self._free: asyncio.LifoQueue[httpx.AsyncBaseTransport] = asyncio.LifoQueue()
         for free in self._transports:

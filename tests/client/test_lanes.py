@@ -90,12 +90,12 @@ async def test_calls_one_after_the_other_share_a_connection(server: Server, sess
     assert all(request.endswith(b"\r\n\r\nDIJobId=7") for request in heard)
 
 
-async def test_calls_at_once_have_a_connection_each_up_to_sixteen(server: Server, session: AsyncSession) -> None:
+async def test_calls_at_once_have_a_connection_each_up_to_sixty_four(server: Server, session: AsyncSession) -> None:
     """More wait for one to be free."""
-    replies = await asyncio.gather(*(session.exchange(Send(CALL)) for _ in range(40)))
+    replies = await asyncio.gather(*(session.exchange(Send(CALL)) for _ in range(100)))
 
-    assert len(replies) == 40
-    assert len(server.requests) == 16
+    assert len(replies) == 100
+    assert len(server.requests) == 64
 
 
 async def test_a_connection_that_the_server_closed_is_opened_anew(server: Server, session: AsyncSession) -> None:
