@@ -10,6 +10,7 @@ from airflow_provider_dataworks.client.credentials import Credentials, Credentia
 from airflow_provider_dataworks.client.metadata import ROLE_NAME, CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.profiles import Profile
 from airflow_provider_dataworks.client.sts import AssumeRoleWithOidc
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
 
 _AGE = 60.0  # seconds; what a source says of the life of its keys goes before
@@ -54,10 +55,10 @@ class DefaultChain:
                 tried.append(f"{name}: {error.summary.rstrip('.')}")
                 later = later or for_now
         message = f"no keys were found. {'; '.join(tried)}."
-        remedy = "Give this machine one of these sources, or choose another credential_type on the connection."
         if later:
-            raise DataWorksUnavailable(message, sent=False, action="Default credentials", remedy=remedy)
-        raise DataWorksAuthError(message, action="Default credentials", remedy=remedy)
+            advice = TROUBLES["no-keys-for-now"].advice
+            raise DataWorksUnavailable(message, sent=False, action="Default credentials", **advice)
+        raise DataWorksAuthError(message, action="Default credentials", **TROUBLES["no-keys-found"].advice)
 
     def _sources(self) -> Iterator[tuple[str, CredentialSource | str]]:
         yield "environment", _from_environment()

@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dataworks.client.credentials import Credentials, Fetching, Load
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
-
-MISSING = "Install it: pip install 'airflow-provider-dataworks[credentials]'"
 
 _AGE = 60.0  # seconds; the library does not tell when the keys it gives expire, but renews them by itself
 # Loggers that the library, or what it is made of, gives handlers and levels as it is imported.
@@ -75,7 +74,7 @@ def _read(name: str | None) -> Credentials:
     raise DataWorksAuthError(
         f"profile: {name or 'the current one'} gave no keys: {'; '.join(tries)}.",
         action="Credential profile",
-        remedy="Correct profile of the connection, or the file on the machine of this log (aliyun configure list).",
+        **TROUBLES["profile"].advice,
     )
 
 
@@ -106,7 +105,7 @@ def _library() -> Any:
         raise DataWorksAuthError(
             f"profile: the package alibabacloud-credentials cannot be used ({type(error).__name__}).",
             action="Credential profile",
-            remedy=MISSING,
+            **TROUBLES["profile-library"].advice,
         ) from None
 
 

@@ -12,6 +12,7 @@ import ssl
 import time
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 # The one line to change when the project moves to httpx2, the maintained fork with the same names.
 import httpx
@@ -28,6 +29,7 @@ from airflow_provider_dataworks.client.settings import Settings, is_loopback
 from airflow_provider_dataworks.client.signer import FORM, AuthorsAuth, Signer
 from airflow_provider_dataworks.client.signing import form_body
 from airflow_provider_dataworks.client.tls import trust_only
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 LARGEST_ANSWER = 8 * 2**20  # bytes; a page of 100 DI jobs is far below
@@ -145,12 +147,14 @@ class _Wire:
         request = httpx.Request(fetch.method, address, headers=headers, stream=stream, extensions=extensions)
         return {"verify": tls_context(self._settings.ca_file), "proxy": proxy, "trust_env": False}, request
 
-    def unreached(self, error: Exception, request: httpx.Request) -> DataWorksUnavailable:
+    def unreached(self, error: Exception, fetch: Fetch) -> DataWorksUnavailable:
         """Translate a failure of such a request; not a word of the library's text, which may quote an answer."""
+        why = on_the_way(error, sent=not isinstance(error, _NEVER_SENT), by_proxy=isinstance(error, httpx.ProxyError))
         return DataWorksUnavailable(
-            f"no usable answer came from {request.url.netloc.decode('ascii')}: {type(error).__name__}.",
+            f"no usable answer came from {urlsplit(fetch.url).netloc}: {type(error).__name__} ({why.title}).",
             sent=False,  # of the call that needs the keys, nothing was
-            remedy="Check network, proxy and DNS from the machine of this log.",
+            action=fetch.action,
+            **TROUBLES[fetch.see].advice,
         )
 
     def lost(self, error: Exception, call: Call[Any], keys: Credentials) -> DataWorksUnavailable:
@@ -226,7 +230,7 @@ class Session:
             with httpx.HTTPTransport(**options) as transport:
                 return self._wire.reply(*_answered(transport, request, self._wire.limit(command.timeout)))
         except _BROKEN as error:
-            raise self._wire.unreached(error, request) from None
+            raise self._wire.unreached(error, command) from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -283,7 +287,7 @@ class AsyncSession:
             async with httpx.AsyncHTTPTransport(**options) as transport:
                 return self._wire.reply(*await _aanswered(transport, request, self._wire.limit(command.timeout)))
         except _BROKEN as error:
-            raise self._wire.unreached(error, request) from None
+            raise self._wire.unreached(error, command) from None
 
     async def close(self) -> None:
         """Close the connections."""
