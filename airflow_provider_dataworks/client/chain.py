@@ -52,7 +52,8 @@ class DefaultChain:
                 for_now = isinstance(error, DataWorksUnavailable)
                 if for_now and name == "OIDC":
                     raise  # somebody meant these keys to be used: another's would sign in their place
-                tried.append(f"{name}: {error.summary.rstrip('.')}")
+                why = error.summary.removeprefix(f"{error.action} failed").removeprefix(": ").rstrip(".")
+                tried.append(f"{name}: {why.strip()}")
                 later = later or for_now
         message = f"no keys were found. {'; '.join(tried)}."
         if later:

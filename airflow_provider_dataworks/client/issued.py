@@ -21,7 +21,6 @@ from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksThrottled,
     DataWorksUnavailable,
-    Facts,
 )
 
 # What a code or a request id looks like; anything else in its place is not quoted.
@@ -113,8 +112,9 @@ def _unavailable(see: str, action: str, message: str, reply: Reply, code: str | 
     )
 
 
-def _facts(action: str, reply: Reply, code: str | None) -> Facts:
-    return Facts(code=code, status=reply.status, request_id=_request_id(decode(reply) or {}), action=action)
+def _facts(action: str, reply: Reply, code: str | None) -> dict[str, Any]:
+    request_id = _request_id(decode(reply) or {})
+    return {"code": code, "status": reply.status, "request_id": request_id, "action": action}
 
 
 def _request_id(payload: Payload) -> str | None:

@@ -23,8 +23,8 @@ _ROWS: Rows = {
             "AccessKey ID unknown or disabled",
             "InvalidAccessKeyId.*, HTTP 401",
             "The AccessKey ID does not exist, was deleted, or is disabled.",
-            "Check login (AccessKey ID) and password (AccessKey Secret) of the connection, and in RAM that the key is "
-            "enabled.",
+            "Check login (AccessKey ID) and password (AccessKey Secret) of the connection, or the keys of what its "
+            "credential_type names, and in RAM that the key is enabled.",
         ),
         (
             "access-key-secret",
@@ -39,7 +39,8 @@ _ROWS: Rows = {
             "STS token expired or wrong",
             "InvalidSecurityToken.*, MissingSecurityToken",
             "Temporary keys ended, or login, password and security_token are not of one set.",
-            "The STS token expired or is incomplete: renew login, password and security_token together.",
+            "The STS token expired or is incomplete: renew login, password and security_token together, or choose a "
+            "credential_type that renews keys by itself, such as ram_role_arn.",
         ),
         (
             "no-such-role",
@@ -149,7 +150,7 @@ _ROWS: Rows = {
         (
             "oidc-not-trusted",
             "The role does not trust the OIDC token",
-            "AuthenticationFail.NoPermission",
+            "AuthenticationFail.NoPermission, NoPermission",
             "The role's trust policy names another OIDC provider, audience or subject than the token's.",
             "In the role's trust policy name the OIDC provider and, as subject, the service account of the pods: "
             "system:serviceaccount:<namespace>:<name>.",
@@ -161,8 +162,9 @@ _ROWS: Rows = {
             "Who hands out keys cannot be reached",
             "",
             "No usable answer came from the Security Token Service or the credentials URI; DataWorks was not asked.",
-            f"{RETRIES_LEFT} If it lasts, check network, DNS, proxy and firewall from the machine of this log to the "
-            "host that the message names (of region, network, sts_endpoint or credentials_uri).",
+            f"{RETRIES_LEFT} If it lasts, check the way from the machine of this log to the host that the message "
+            "names (DNS, firewall, proxy, ca_file), and where it is from: region, network, sts_endpoint, "
+            "credentials_uri.",
         ),
         (
             "metadata-unreachable",

@@ -72,7 +72,7 @@ def _read(name: str | None) -> Credentials:
         if found := _ask(make, ini, name, tries):
             return found
     raise DataWorksAuthError(
-        f"profile: {name or 'the current one'} gave no keys: {'; '.join(tries)}.",
+        f"the {f'profile {name}' if name else 'current profile'} gave no keys: {', '.join(tries)}.",
         action="Credential profile",
         **TROUBLES["profile"].advice,
     )
@@ -103,7 +103,7 @@ def _library() -> Any:
     except ImportError as error:
         # Broken, or an older one, is as good as missing.
         raise DataWorksAuthError(
-            f"profile: the package alibabacloud-credentials cannot be used ({type(error).__name__}).",
+            f"the package alibabacloud-credentials cannot be used ({type(error).__name__}).",
             action="Credential profile",
             **TROUBLES["profile-library"].advice,
         ) from None

@@ -233,6 +233,14 @@ _ROWS: Rows = {
             "The job is Stopped or Finished, the sensor's accept leaves that out, and waiting changes nothing.",
             "Add that status to accept if it is as good.",
         ),
+        (
+            "left-down",
+            "Stopped DI jobs were not started again",
+            "",
+            "The maintenance stopped them, and no restart of them succeeded in this run; other jobs may be running.",
+            "These jobs are down. Read why in the log of the restart that the message names, then clear that task, or "
+            "start the jobs in the DataWorks console.",
+        ),
     ),
     DIJobWaitTimeout: (
         (
