@@ -44,7 +44,7 @@ class RestartOutcomeOperator(BaseOperator):
             if down:
                 jobs, tasks = ", ".join(map(str, down)), ", ".join(self.started_by)
                 raise DIJobFailed(
-                    f"this run stopped {len(stopped)} DI jobs, and these were not started again: {jobs}. "
+                    f"not started again: {jobs} ({len(down)} of {len(stopped)} that this run stopped). "
                     f"It was for {tasks} to start them.",
                     di_job_id=down[0] if len(down) == 1 else None,
                     **TROUBLES["left-down"].advice,

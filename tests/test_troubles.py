@@ -207,9 +207,7 @@ def test_a_maintenance_that_leaves_a_job_down_says_which(meet: Callable[..., str
 
     log = meet({}, tasks, "left_down")
 
-    block = a_block(
-        log, "left-down", "DI job 11668: this run stopped 1 DI jobs, and these were not started again: 11668"
-    )
+    block = a_block(log, "left-down", "DI job 11668: not started again: 11668 (1 of 1 that this run stopped).")
     assert block[0].endswith("It was for restart to start them.")
 
 

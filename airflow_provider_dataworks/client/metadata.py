@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dataworks.client.credentials import Fetch, Fetching
 from airflow_provider_dataworks.client.decoding import Reply
-from airflow_provider_dataworks.client.issued import keys_in, payload_of, refused
+from airflow_provider_dataworks.client.issued import keys_in, payload_of, refused, unusable
 from airflow_provider_dataworks.client.settings import address, refusal
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
@@ -29,8 +29,8 @@ _ROLES = "/latest/meta-data/ram/security-credentials/"
 _TIMEOUT = 2.0  # seconds; it answers from inside the host, or not at all
 _HEADER_LIFE = "60"  # seconds; for the two requests that follow
 _ACTION = "ECS metadata"
-_ROLE = {"": TROUBLES["instance-role"]}
-_V2 = {"": TROUBLES["imds-v2"]}
+_NO_ROLE = {"": TROUBLES["instance-role"]}
+_NO_V2 = {"": TROUBLES["imds-v2"]}
 _URI = {"": TROUBLES["credentials-uri"]}
 
 
@@ -61,11 +61,13 @@ class EcsRamRole:
         if name is None:
             reply = yield self._get("", headers)
             lines = reply.body.decode("ascii", "replace").split() if reply.status == 200 else []
-            if not lines or not ROLE_NAME.fullmatch(lines[0]):
-                raise refused(_ACTION, reply, _ROLE, "no RAM role is attached to this instance")
+            if reply.status == 200 and not (lines and ROLE_NAME.fullmatch(lines[0])):
+                raise unusable(_ACTION, "the name of the instance's role cannot be read.", reply)
+            if not lines:
+                raise refused(_ACTION, reply, _NO_ROLE, "no RAM role is attached to this instance")
             name = lines[0]
         reply = yield self._get(name, headers)
-        return keys_in(_ACTION, payload_of(_ACTION, reply, _ROLE, f"there are no keys of the role {name}"), reply)
+        return keys_in(_ACTION, payload_of(_ACTION, reply, _NO_ROLE, f"there are no keys of the role {name}"), reply)
 
     def _token(self) -> Generator[Fetch, Any, str | None]:
         headers = {"X-aliyun-ecs-metadata-token-ttl-seconds": _HEADER_LIFE}
@@ -80,7 +82,7 @@ class EcsRamRole:
         if reply.status == 200 and re.fullmatch(r"[!-~]+", token):
             return token
         if self.disable_imds_v1:
-            raise refused(_ACTION, reply, _V2, "the metadata service gave no token for IMDSv2")
+            raise refused(_ACTION, reply, _NO_V2, "the metadata service gave no token for IMDSv2")
         return None
 
     def _get(self, name: str, headers: dict[str, str]) -> Fetch:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_dataworks.client.asking import Flow, Service, ask
+from airflow_provider_dataworks.client.decoding import sentence
 from airflow_provider_dataworks.client.flows import get_di_job, timed_out
 from airflow_provider_dataworks.client.listing import Listing
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus, Page
@@ -230,7 +231,7 @@ class Watcher:
         changes, self._changes = self._changes, {}
         for errors in failures.values():
             more = f" So did {len(errors) - 1} more looks of this round." if errors[1:] else ""
-            log.warning("%s%s", errors[0].summary, more)
+            log.warning("%s%s", sentence(errors[0].summary), more)
         for status, ids in changes.items():
             log.info("%s %s now.", _named(sorted(set(ids))), status)
 

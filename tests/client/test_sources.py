@@ -477,7 +477,7 @@ def test_an_instance_without_role_learns_what_to_do(issuer: Issuer, fetched: Any
     with pytest.raises(error) as caught:
         fetched(EcsRamRole(address=issuer.address))
 
-    assert caught.value.see == ("keys-service-down" if role_name else "instance-role")
+    assert caught.value.see == ("keys-unreadable" if role_name else "instance-role")
     assert EcsRamRole("a-role").identity == "ecs_ram_role:a-role"
 
 
