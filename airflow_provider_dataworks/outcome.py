@@ -34,6 +34,7 @@ class RestartOutcomeOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[int]:
         """Compare what was stopped with what was started; see the class."""
+        from airflow_provider_dataworks.client.troubles import TROUBLES
         from airflow_provider_dataworks.exceptions import DIJobFailed
         from airflow_provider_dataworks.failures import crossing
 
@@ -43,9 +44,10 @@ class RestartOutcomeOperator(BaseOperator):
             if down:
                 jobs, tasks = ", ".join(map(str, down)), ", ".join(self.started_by)
                 raise DIJobFailed(
-                    f"this run stopped {len(stopped)} DI jobs, and these were not started again: {jobs}.",
+                    f"not started again: {jobs} ({len(down)} of {len(stopped)} that this run stopped). "
+                    f"It was for {tasks} to start them.",
                     di_job_id=down[0] if len(down) == 1 else None,
-                    remedy=f"See the log of {tasks}, then clear that task or start the jobs by hand.",
+                    **TROUBLES["left-down"].advice,
                 )
         return sorted(stopped)
 

@@ -76,8 +76,22 @@ class DIJobTask(MappedRetries, _Task):
         :param effect: statuses that such a request brings a job to.
         """
         job, before = outcome.job, str(outcome.before)
-        if outcome.sent:
-            self.log.info("%s was sent to DI job %s (request id %s).", call, job.id, outcome.request_id)
+        if outcome.request_id:
+            self.log.info(
+                "DataWorks took %s for DI job %s, which was %s (request id %s).",
+                call,
+                job.id,
+                before,
+                outcome.request_id,
+            )
+        elif outcome.sent:
+            self.log.info(
+                "%s for DI job %s, which was %s, was sent and its answer lost: the job is %s now.",
+                call,
+                job.id,
+                before,
+                job.status,
+            )
         else:
             self.log.info("DI job %s is %s: %s is not sent.", job.id, job.status, call)
         assumed = memory.blind and not outcome.sent and before in effect
@@ -108,8 +122,10 @@ class DIJobTask(MappedRetries, _Task):
             verdict(job)
             return job
         deadline, poll_interval = plan.deadline, plan.poll_interval
-        if self.deferrable and (outcome.sent or not verdict(job)):
-            self.defer_until(job, verdict, deadline=deadline, poll_interval=poll_interval, report=report)
+        if outcome.sent or not verdict(job):
+            if self.deferrable:
+                self.defer_until(job, verdict, deadline=deadline, poll_interval=poll_interval, report=report)
+            self._say_wait("Waiting", job, verdict, deadline)
         flow = flows.wait(self.hook.service, job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
         return self.hook.run(flow)
 
@@ -144,9 +160,14 @@ class DIJobTask(MappedRetries, _Task):
             poll_interval=poll_interval,
             report=report,
         )
+        self._say_wait("Waiting in the triggerer", job, verdict, deadline)
         backstop = timedelta(seconds=max(0.0, deadline - now) + _BACKSTOP)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
         raise AssertionError("defer() returned")
+
+    def _say_wait(self, where: str, job: DIJob, verdict: Verdict, deadline: float) -> None:
+        wanted, left = " or ".join(verdict.accept), max(0.0, deadline - self.hook.now())
+        self.log.info("%s until DI job %s is %s, for %.0f s at most.", where, job.id, wanted, left)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """

@@ -6,19 +6,20 @@ import json
 import re
 import socket
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
-from airflow.sdk import DAG
-from dag_runs import run_dag
+from airflow.providers.standard.operators.empty import EmptyOperator
 from emulated import JOB, SECURITY_TOKEN
+from red_tasks import a_block, log_of_failure
+from test_key_troubles import TASKS as TASKS_WITHOUT_KEYS
 
 from airflow_provider_dataworks import exceptions
-from airflow_provider_dataworks.client import codes
+from airflow_provider_dataworks.client import codes, sts
 from airflow_provider_dataworks.client.advice import Trouble
+from airflow_provider_dataworks.client.issued import row_for
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.emulator.fixtures import (
     EmulatorFactory,
@@ -27,12 +28,14 @@ from airflow_provider_dataworks.emulator.fixtures import (
 )
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
+from airflow_provider_dataworks.outcome import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 
 README = Path(__file__).parent.parent / "README.md"
+PACKAGE = README.parent / "airflow_provider_dataworks"
 V2020, V2024 = "2020-05-18", "2024-05-18"
 UNKNOWN_HOST = "dataworks.nowhere.example"
 CLOSED = {"cron": "0 0 29 2 *", "duration": "PT1H", "timezone": "UTC"}
@@ -101,22 +104,6 @@ TASKS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
 ]
 
 
-def a_block(text: str, see: str, first: str) -> list[str]:
-    """
-    Find the error in a task's log: a line with the facts, one with the remedy, one with the place in README.
-
-    :param first: words of the first line.
-    """
-    lines = [line.rstrip() for line in text.splitlines()]
-    places = [number for number, line in enumerate(lines) if line == f"See README.md#{see}"]
-    assert places, text[-3000:]
-    block = lines[places[0] - 2 : places[0] + 1]
-    assert first in block[0], block
-    assert block[1] == f"What to do: {TROUBLES[see].remedy}" or see == "bad-input", block
-    assert block[1].startswith("What to do: ")
-    return block
-
-
 @pytest.fixture
 def meet(
     dataworks_emulator_factory: EmulatorFactory,
@@ -145,11 +132,7 @@ def meet(
         monkeypatch.setenv("NO_PROXY", "" if "env" in trouble else "*")
         if "env" in trouble:
             monkeypatch.setenv(trouble["env"], emulator.url)
-        with DAG(name, schedule=None, start_date=datetime(2026, 1, 1)) as dag:
-            task()
-        state, _ = run_dag(dag)
-        assert state == "failed"
-        return "".join(capfd.readouterr())
+        return log_of_failure(task, name, capfd)
 
     return run
 
@@ -214,6 +197,21 @@ def test_an_end_that_the_sensor_does_not_accept_is_named(meet: Callable[..., str
     a_block(log, "end-not-accepted", "DI job 11668: it is Stopped, which is not accepted")
 
 
+def test_a_maintenance_that_leaves_a_job_down_says_which(meet: Callable[..., str]) -> None:
+    """And whose log tells why."""
+
+    def tasks() -> None:
+        stop = StopDIJobOperator(task_id="stop", di_job_id=JOB, retries=0)
+        restart = EmptyOperator(task_id="restart")
+        outcome = RestartOutcomeOperator(task_id="outcome", stopped_by=["stop"], started_by=["restart"], retries=0)
+        stop >> restart >> outcome
+
+    log = meet({}, tasks, "left_down")
+
+    block = a_block(log, "left-down", "DI job 11668: not started again: 11668 (1 of 1 that this run stopped).")
+    assert block[0].endswith("It was for restart to start them.")
+
+
 def test_a_deferred_wait_ends_in_the_same_block(meet: Callable[..., str]) -> None:
     """What the trigger learned crosses the database with all it needs."""
     trouble = {
@@ -250,9 +248,10 @@ def test_an_event_of_another_release_says_so() -> None:
 
 def test_every_row_is_met_by_a_test() -> None:
     """A row that nothing can end in would be a promise nobody keeps."""
-    elsewhere = {"end-not-accepted", "connection-unreadable", "mixed-versions"}
+    elsewhere = {"end-not-accepted", "left-down", "connection-unreadable", "mixed-versions"}
+    elsewhere |= {"connection-not-read-again", "keys-removed"}
 
-    assert {row[0] for row in TASKS} | elsewhere == set(TROUBLES)
+    assert {row[0] for row in (*TASKS, *TASKS_WITHOUT_KEYS)} | elsewhere == set(TROUBLES)
 
 
 # The table
@@ -271,6 +270,12 @@ def test_every_class_leads_to_a_row_of_its_own() -> None:
         assert see is not None
         assert TROUBLES[see].error is found
     assert {row.error for row in TROUBLES.values()} == {*classes, DataWorksError}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_module_writes_a_remedy_of_its_own(path: Path) -> None:
+    """Texts stand in the table, where README finds them; only a refused field has its own."""
+    assert not re.search(r"""remedy=\s*f?["']""", path.read_text())
 
 
 def test_every_row_has_its_place_in_readme() -> None:
@@ -295,7 +300,8 @@ def test_the_codes_a_row_shows_are_those_that_lead_to_it(row: Trouble) -> None:
         if "without a code" in shown:
             assert codes.meaning(None, 404) is row
         else:
-            assert codes.meaning(code, status) is row, shown
+            of_keys = [row_for(rows, code) for rows in (sts.ROLE_CODES, sts.OIDC_CODES)]
+            assert row in (codes.meaning(code, status), *of_keys), shown
 
 
 def test_every_code_is_shown_by_its_row() -> None:
@@ -303,6 +309,14 @@ def test_every_code_is_shown_by_its_row() -> None:
     for code, row in codes.EXACT.items():
         shown = [re.escape(text).replace(r"\*", ".*") for text in row.seen.removeprefix("other ").split(", ")]
         assert any(re.fullmatch(pattern, code) or re.fullmatch(pattern, f"{code}.x") for pattern in shown), code
+
+
+@pytest.mark.parametrize("rows", [sts.ROLE_CODES, sts.OIDC_CODES], ids=["role", "oidc"])
+def test_every_code_about_roles_is_shown_by_its_row(rows: dict[str, Trouble]) -> None:
+    """But the one for all others, and those that mean the same by another service."""
+    for begin, row in rows.items():
+        shown = [text.rstrip(".*") for text in row.seen.split(", ")]
+        assert not begin or any(begin.startswith(text) or text.startswith(begin) for text in shown), begin
 
 
 @pytest.mark.parametrize("row", TROUBLES.values(), ids=lambda row: row.see)

@@ -1,4 +1,4 @@
-"""What one row of the table of troubles holds; the rows themselves are in :mod:`.troubles`."""
+"""What one row of the table of troubles holds; the rows themselves are in :mod:`.troubles` and :mod:`.key_troubles`."""
 
 from __future__ import annotations
 
@@ -39,3 +39,14 @@ class Trouble:
     def advice(self) -> Advice:
         """Keyword arguments for the error."""
         return Advice(remedy=self.remedy, see=self.see)
+
+
+RETRIES_LEFT = "Nothing if retries are left: Airflow tries again."
+
+# By class: anchor in README, title, codes by which the service tells, cause, remedy.
+Rows = dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]]
+
+
+def table(rows: Rows) -> dict[str, Trouble]:
+    """Return the troubles of these rows by their anchors."""
+    return {row[0]: Trouble(error, *row) for error, found in rows.items() for row in found}

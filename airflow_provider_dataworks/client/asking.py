@@ -113,7 +113,7 @@ def _exchange(service: Service, call: Call[T]) -> Flow[T]:
             log.warning("%s Trying once more by the service's clock.", error.summary)
             again = Send(call, clock_offset=error.clock_skew)
         elif is_about_keys(error.code):
-            log.info("%s; looking for newer keys.", error.summary)
+            log.info("%s; looking for newer keys.", error.summary.rstrip("."))
             again = Send(call, refused=reply)
         else:
             raise

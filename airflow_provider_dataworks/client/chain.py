@@ -10,6 +10,7 @@ from airflow_provider_dataworks.client.credentials import Credentials, Credentia
 from airflow_provider_dataworks.client.metadata import ROLE_NAME, CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.profiles import Profile
 from airflow_provider_dataworks.client.sts import AssumeRoleWithOidc
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
 
 _AGE = 60.0  # seconds; what a source says of the life of its keys goes before
@@ -51,13 +52,14 @@ class DefaultChain:
                 for_now = isinstance(error, DataWorksUnavailable)
                 if for_now and name == "OIDC":
                     raise  # somebody meant these keys to be used: another's would sign in their place
-                tried.append(f"{name}: {error.summary.rstrip('.')}")
+                why = error.summary.removeprefix(f"{error.action} failed").removeprefix(": ").rstrip(".")
+                tried.append(f"{name}: {why.strip()}")
                 later = later or for_now
         message = f"no keys were found. {'; '.join(tried)}."
-        remedy = "Give this machine one of these sources, or choose another credential_type on the connection."
         if later:
-            raise DataWorksUnavailable(message, sent=False, action="Default credentials", remedy=remedy)
-        raise DataWorksAuthError(message, action="Default credentials", remedy=remedy)
+            advice = TROUBLES["no-keys-for-now"].advice
+            raise DataWorksUnavailable(message, sent=False, action="Default credentials", **advice)
+        raise DataWorksAuthError(message, action="Default credentials", **TROUBLES["no-keys-found"].advice)
 
     def _sources(self) -> Iterator[tuple[str, CredentialSource | str]]:
         yield "environment", _from_environment()

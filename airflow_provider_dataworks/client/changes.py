@@ -69,7 +69,7 @@ def stop(service: Service, plan: Plan, instance_id: int | None = None) -> Flow[C
     :raises DataWorksError: StopDIJob was refused, or its answer stayed lost although the job still runs.
     """
     call = service.api.StopDIJob(plan.di_job_id, instance_id)
-    job = yield from _known(service, plan, ())
+    job = yield from _known(service, plan, call, ())
     return (yield from _change(service, plan, call, job, lambda status: status in _RUNS_OR_MAY))
 
 
@@ -84,7 +84,7 @@ def start(
     :raises DataWorksError: StartDIJob was refused, or its answer stayed lost although the job does not run.
     """
     call = service.api.StartDIJob(plan.di_job_id, start_time, force_to_rerun)
-    job = yield from _known(service, plan, (JobStatus.STOPPING,))
+    job = yield from _known(service, plan, call, (JobStatus.STOPPING,))
     starting = plan.asked_before or job.status is not JobStatus.INITIALIZED
 
     def pending(status: JobStatus | str) -> bool:
@@ -94,12 +94,13 @@ def start(
     return (yield from _change(service, plan, call, job, pending))
 
 
-def _known(service: Service, plan: Plan, passing: tuple[JobStatus, ...]) -> Flow[DIJob]:
+def _known(service: Service, plan: Plan, call: Call[str], passing: tuple[JobStatus, ...]) -> Flow[DIJob]:
     def settled(job: DIJob) -> bool:
         return isinstance(job.status, JobStatus) and job.status not in passing
 
-    deadline, interval = plan.deadline, plan.poll_interval
-    return (yield from wait(service, plan.di_job_id, settled, deadline=deadline, poll_interval=interval))
+    deadline, interval, before = plan.deadline, plan.poll_interval, call.action
+    flow = wait(service, plan.di_job_id, settled, deadline=deadline, poll_interval=interval, before=before)
+    return (yield from flow)
 
 
 def _change(

@@ -45,6 +45,8 @@ class Fetch:
 
     :param proxied: whether the environment's proxy may carry it; never to an address of this machine.
     :param timeout: seconds to connect, and to wait for the next byte.
+    :param action: what is asked for, for errors.
+    :param see: row of the table of troubles for when no answer comes.
     """
 
     method: str
@@ -53,6 +55,8 @@ class Fetch:
     body: bytes = field(default=b"", repr=False)
     proxied: bool = True
     timeout: float = 10.0
+    action: str | None = None
+    see: str = "keys-unreachable"
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,13 @@ def clock_skew(reply: Reply) -> float | None:
     return None if theirs is None else theirs - reply.received_at
 
 
+def off_by(skew: float | None) -> str:
+    """Return a sentence about a difference of clocks, to follow another; none where it is not known."""
+    if skew is None:
+        return ""
+    return f" The service's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours."
+
+
 def _date(text: str) -> float | None:
     try:
         found = parsedate_to_datetime(text)

@@ -56,6 +56,7 @@ def wait(
     deadline: float,
     poll_interval: float,
     first: DIJob | None = None,
+    before: str | None = None,
 ) -> Flow[DIJob]:
     """
     Look at a DI job until it is as wanted.
@@ -63,7 +64,8 @@ def wait(
     :param until: says whether it is; may raise to give up.
     :param deadline: epoch seconds; looked at only after a look at the job, so a job that made it is never timed out.
     :param poll_interval: seconds between looks.
-    :param first: what is known already.
+    :param first: what is known already; it is of before a request, or told already, and not logged.
+    :param before: the operation that is put off until then, for the log.
     :raises DIJobWaitTimeout: at the deadline, with the last status.
     """
     job = first or (yield from get_di_job(service, di_job_id))
@@ -71,8 +73,11 @@ def wait(
         left = deadline - service.now()
         if left <= 0:
             raise timed_out(job.id, job)
-        log.info("DI job %s is %s; next look in %.0f s.", job.id, job.status, min(poll_interval, left))
-        yield Sleep(min(poll_interval, left))
+        pause = min(poll_interval, left)
+        if job is not first:
+            put_off = f", and {before} waits for that to end" if before else ""
+            log.info("DI job %s is %s%s; next look in %.0f s.", job.id, job.status, put_off, pause)
+        yield Sleep(pause)
         job = yield from get_di_job(service, di_job_id)
     return job
 

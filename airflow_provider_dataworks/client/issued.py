@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_dataworks.client.advice import Trouble
 from airflow_provider_dataworks.client.codes import meaning
 from airflow_provider_dataworks.client.credentials import Credentials
-from airflow_provider_dataworks.client.decoding import Payload, Reply, clock_skew, decode, retry_after, text
+from airflow_provider_dataworks.client.decoding import Payload, Reply, clock_skew, decode, off_by, retry_after, text
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
-    DataWorksForbidden,
     DataWorksThrottled,
     DataWorksUnavailable,
 )
@@ -58,11 +59,12 @@ def _epoch(expiration: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def payload_of(action: str, reply: Reply, remedies: Mapping[str, str]) -> Payload:
+def payload_of(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) -> Payload:
     """
     Return what a good answer holds.
 
-    :param remedies: what to do about a code, by how the code begins; ``""`` for all others.
+    :param rows: what a code means, by how the code begins; ``""`` for all others, and for none.
+    :param who: who asked for what, for errors.
     :raises DataWorksError: it is a refusal, or no answer at all.
     """
     payload = decode(reply)
@@ -71,45 +73,48 @@ def payload_of(action: str, reply: Reply, remedies: Mapping[str, str]) -> Payloa
         return payload
     if payload is None and reply.status == 200:
         raise unusable(action, f"the answer cannot be read ({len(reply.body)} bytes).", reply)
-    raise refused(action, reply, remedies)
+    raise refused(action, reply, rows, who)
 
 
-def refused(action: str, reply: Reply, remedies: Mapping[str, str]) -> DataWorksError:
+def refused(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) -> DataWorksError:
     """Return the error that a refusal means, with its code but none of its text."""
     payload = decode(reply) or {}
     code = text(payload, "Code", "code")
     code = code if code and _WORD.fullmatch(code) else None
-    known = meaning(code, reply.status).error
-    if known in (DataWorksUnavailable, DataWorksThrottled) or reply.status >= 500:
+    if meaning(code, reply.status).error in (DataWorksUnavailable, DataWorksThrottled) or reply.status >= 500:
         # Not a DataWorksThrottled: that would slow down the calls to DataWorks, which have limits of their own.
-        return unusable(action, "the service that hands out keys is busy or out of order.", reply, code)
-    remedy = next((found for begin, found in remedies.items() if (code or "").startswith(begin)), None)
-    facts: dict[str, Any] = {
-        "code": code,
-        "status": reply.status,
-        "request_id": _request_id(payload),
-        "action": action,
-        "remedy": remedy,
-    }
-    message = "no keys were handed out."
-    if known is DataWorksForbidden:
-        return DataWorksForbidden(message, **facts)
-    skew = clock_skew(reply) if (code or "").startswith(("InvalidTimeStamp", "IllegalTimestamp")) else None
-    return DataWorksAuthError(message, clock_skew=skew, **facts)
+        return _unavailable("keys-service-down", action, "no keys were handed out for now.", reply, code)
+    found = row_for(rows, code)
+    message, facts = f"{who}.", _facts(action, reply, code)
+    if found.error is not DataWorksAuthError:
+        return found.error(message, **facts, **found.advice)
+    skew = clock_skew(reply) if found is TROUBLES["clock"] else None
+    return DataWorksAuthError(f"{message}{off_by(skew)}", clock_skew=skew, **facts, **found.advice)
 
 
-def unusable(action: str, message: str, reply: Reply, code: str | None = None) -> DataWorksUnavailable:
-    """Return the error for an answer that is no use now, but may be later."""
+def row_for(rows: Mapping[str, Trouble], code: str | None) -> Trouble:
+    """Return what a code means: the first whose key the code begins with."""
+    return next(found for begin, found in rows.items() if (code or "").startswith(begin))
+
+
+def unusable(action: str, message: str, reply: Reply) -> DataWorksUnavailable:
+    """Return the error for an answer without usable keys; a later one may be better."""
+    return _unavailable("keys-unreadable", action, message, reply)
+
+
+def _unavailable(see: str, action: str, message: str, reply: Reply, code: str | None = None) -> DataWorksUnavailable:
     return DataWorksUnavailable(
         message,
         sent=False,  # of the call that needs the keys, nothing was
-        code=code,
-        status=reply.status,
-        request_id=_request_id(decode(reply) or {}),
-        action=action,
         retry_after=retry_after(reply),
-        remedy="Nothing to do if retries are left. If it lasts, see that the address is that of the service meant.",
+        **_facts(action, reply, code),
+        **TROUBLES[see].advice,
     )
+
+
+def _facts(action: str, reply: Reply, code: str | None) -> dict[str, Any]:
+    request_id = _request_id(decode(reply) or {})
+    return {"code": code, "status": reply.status, "request_id": request_id, "action": action}
 
 
 def _request_id(payload: Payload) -> str | None:

@@ -127,7 +127,7 @@ class Keyring:
     def _failed(self, error: DataWorksError) -> None:
         held = self._good(None)
         if held is not None:
-            log.warning("%s The present keys are used until they expire.", error)
+            log.warning("%s The present keys are used until they expire; README.md#%s.", error.summary, error.see)
             self._due = min(self._clock() + _PAUSE, held.keys.expires or _NEVER)
         self._trouble = error
         self._rounds += 1

@@ -62,3 +62,10 @@ class Lane:
         kept, self._kept = self._kept, None
         if kept is not None:
             await kept.aclose()
+
+
+def load() -> None:
+    """Load the library's way into asyncio, which it does itself as it connects for the first time; for a thread."""
+    import anyio
+
+    anyio.run(anyio.sleep, 0)

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dataworks.client.credentials import Fetch, Fetching
 from airflow_provider_dataworks.client.decoding import Reply
-from airflow_provider_dataworks.client.issued import keys_in, payload_of, refused
+from airflow_provider_dataworks.client.issued import keys_in, payload_of, refused, unusable
 from airflow_provider_dataworks.client.settings import address, refusal
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 METADATA = "http://100.100.100.200"
@@ -27,8 +28,10 @@ ROLE_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _ROLES = "/latest/meta-data/ram/security-credentials/"
 _TIMEOUT = 2.0  # seconds; it answers from inside the host, or not at all
 _HEADER_LIFE = "60"  # seconds; for the two requests that follow
-_INSTANCE = {"": "Attach a RAM role to the ECS instance, and give its name in role_name or leave that empty."}
-_URI = {"": "See what listens at credentials_uri; it must answer as the vendor's SDKs expect, with Code Success."}
+_ACTION = "ECS metadata"
+_NO_ROLE = {"": TROUBLES["instance-role"]}
+_NO_V2 = {"": TROUBLES["imds-v2"]}
+_URI = {"": TROUBLES["credentials-uri"]}
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,17 @@ class EcsRamRole:
         if name is None:
             reply = yield self._get("", headers)
             lines = reply.body.decode("ascii", "replace").split() if reply.status == 200 else []
-            if not lines or not ROLE_NAME.fullmatch(lines[0]):
-                raise refused("ECS metadata", reply, _INSTANCE)
+            if reply.status == 200 and not (lines and ROLE_NAME.fullmatch(lines[0])):
+                raise unusable(_ACTION, "the name of the instance's role cannot be read.", reply)
+            if not lines:
+                raise refused(_ACTION, reply, _NO_ROLE, "no RAM role is attached to this instance")
             name = lines[0]
         reply = yield self._get(name, headers)
-        return keys_in("ECS metadata", payload_of("ECS metadata", reply, _INSTANCE), reply)
+        return keys_in(_ACTION, payload_of(_ACTION, reply, _NO_ROLE, f"there are no keys of the role {name}"), reply)
 
     def _token(self) -> Generator[Fetch, Any, str | None]:
         headers = {"X-aliyun-ecs-metadata-token-ttl-seconds": _HEADER_LIFE}
-        ask = Fetch("PUT", f"{self.address}/latest/api/token", headers, proxied=False, timeout=_TIMEOUT)
+        ask = self._ask("PUT", "/latest/api/token", headers)
         try:
             reply: Reply = yield ask
         except DataWorksUnavailable:
@@ -77,11 +82,15 @@ class EcsRamRole:
         if reply.status == 200 and re.fullmatch(r"[!-~]+", token):
             return token
         if self.disable_imds_v1:
-            raise refused("ECS metadata", reply, {"": "Enable IMDSv2 on the instance, or unset disable_imds_v1."})
+            raise refused(_ACTION, reply, _NO_V2, "the metadata service gave no token for IMDSv2")
         return None
 
     def _get(self, name: str, headers: dict[str, str]) -> Fetch:
-        return Fetch("GET", f"{self.address}{_ROLES}{name}", headers, proxied=False, timeout=_TIMEOUT)
+        return self._ask("GET", f"{_ROLES}{name}", headers)
+
+    def _ask(self, method: str, path: str, headers: dict[str, str]) -> Fetch:
+        url, see = f"{self.address}{path}", "metadata-unreachable"
+        return Fetch(method, url, headers, proxied=False, timeout=_TIMEOUT, action=_ACTION, see=see)
 
 
 @dataclass(frozen=True)
@@ -113,5 +122,6 @@ class CredentialsUri:
 
     def fetch(self, now: float) -> Fetching:
         """Ask once."""
-        reply = yield Fetch("GET", self.uri, {"accept": "application/json"})
-        return keys_in("Credentials URI", payload_of("Credentials URI", reply, _URI), reply)
+        action, host = "Credentials URI", urlsplit(self.uri).netloc
+        reply = yield Fetch("GET", self.uri, {"accept": "application/json"}, action=action)
+        return keys_in(action, payload_of(action, reply, _URI, f"{host} handed out no keys"), reply)

@@ -48,7 +48,9 @@ def error_of(state: RetryCallState) -> DataWorksError:
 def _log_wait(state: RetryCallState) -> None:
     error = error_of(state)
     why = "as the service asks" if error.retry_after is not None else "then trying again"
-    log.info("%s; waiting %.1f s, %s (try %d).", error.summary, state.upcoming_sleep, why, state.attempt_number)
+    log.info(
+        "%s; waiting %.1f s, %s (try %d).", error.summary.rstrip("."), state.upcoming_sleep, why, state.attempt_number
+    )
 
 
 def retrying(worth_repeating: Callable[[BaseException], bool], patience: float) -> Retrying:

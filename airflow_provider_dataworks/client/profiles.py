@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dataworks.client.credentials import Credentials, Fetching, Load
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
-
-MISSING = "Install it: pip install 'airflow-provider-dataworks[credentials]'"
 
 _AGE = 60.0  # seconds; the library does not tell when the keys it gives expire, but renews them by itself
 # Loggers that the library, or what it is made of, gives handlers and levels as it is imported.
@@ -73,9 +72,9 @@ def _read(name: str | None) -> Credentials:
         if found := _ask(make, ini, name, tries):
             return found
     raise DataWorksAuthError(
-        f"profile: {name or 'the current one'} gave no keys: {'; '.join(tries)}.",
+        f"the {f'profile {name}' if name else 'current profile'} gave no keys: {', '.join(tries)}.",
         action="Credential profile",
-        remedy="Correct profile of the connection, or the file on the machine of this log (aliyun configure list).",
+        **TROUBLES["profile"].advice,
     )
 
 
@@ -104,9 +103,9 @@ def _library() -> Any:
     except ImportError as error:
         # Broken, or an older one, is as good as missing.
         raise DataWorksAuthError(
-            f"profile: the package alibabacloud-credentials cannot be used ({type(error).__name__}).",
+            f"the package alibabacloud-credentials cannot be used ({type(error).__name__}).",
             action="Credential profile",
-            remedy=MISSING,
+            **TROUBLES["profile-library"].advice,
         ) from None
 
 

@@ -22,6 +22,7 @@ from airflow_provider_dataworks.client.decoding import (
     decode,
     items,
     number,
+    off_by,
     retry_after,
     sentence,
     text,
@@ -178,8 +179,7 @@ def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, c
     }
     if found.error is DataWorksAuthError:
         skew = clock_skew(reply) if code in ("InvalidTimeStamp.Expired", "IllegalTimestamp") else None
-        if skew is not None:
-            message = f"{message} The service's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours."
+        message = f"{message}{off_by(skew)}"
         return DataWorksAuthError(message[:_LONGEST_MESSAGE], clock_skew=skew, **facts)
     return found.error(message[:_LONGEST_MESSAGE], **facts)
 

@@ -19,11 +19,13 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from airflow_provider_dataworks.client.advice import Trouble
 from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Fetch, Fetching, Load
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.issued import keys_in, payload_of
 from airflow_provider_dataworks.client.settings import address, endpoint
 from airflow_provider_dataworks.client.signing import canonical_query, flat, form_body, rpc_params
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
 
 VERSION = "2015-04-01"
@@ -32,24 +34,29 @@ DURATION = 3600
 ROLE_ARN = re.compile(r"acs:ram::\d+:role/[\w.@/-]+", re.ASCII)
 
 _LARGEST_TOKEN = 20_000  # characters, as the vendor's page says
-_TRUST = "Allow sts:AssumeRole in a RAM policy of who assumes the role, and name who it is in the role's trust policy."
-_REMEDIES = {
-    "NoPermission": _TRUST,
-    "Forbidden": _TRUST,
-    "EntityNotExist": "Correct role_arn, or create the role.",
-    "InvalidAccessKeyId": "Check login (AccessKey ID) of the connection: the role is assumed with it.",
-    "SignatureDoesNotMatch": "Check password (AccessKey Secret) of the connection: the role is assumed with it.",
-    "InvalidSecurityToken": "The keys that the role is assumed with are temporary and have expired: renew them.",
-    "InvalidTimeStamp": "Synchronize the clock of this machine (NTP).",
-    "InvalidParameter.DurationSeconds": "Lower duration_seconds, or raise the role's maximum session duration.",
-    "": "Check role_arn, policy, external_id and duration_seconds of the connection, and the role's trust policy.",
+# What a code means, by how it begins; the first that fits. The vendor's pages list no codes for OIDC: those are of its
+# page on RRSA, and of what its libraries' tests expect.
+ROLE_CODES: dict[str, Trouble] = {
+    "NoPermission": TROUBLES["role-not-allowed"],
+    "Forbidden": TROUBLES["role-not-allowed"],
+    "NotAuthorized": TROUBLES["role-not-allowed"],
+    "EntityNotExist": TROUBLES["no-such-role"],
+    "InvalidAccessKeyId": TROUBLES["access-key"],
+    "SignatureDoesNotMatch": TROUBLES["access-key-secret"],
+    "InvalidSecurityToken": TROUBLES["sts-token"],
+    "MissingSecurityToken": TROUBLES["sts-token"],
+    "InvalidTimeStamp": TROUBLES["clock"],
+    "IllegalTimestamp": TROUBLES["clock"],
+    "InvalidParameter.DurationSeconds": TROUBLES["role-duration"],
+    "": TROUBLES["role-refused"],
 }
-_OIDC_REMEDIES = {
-    "AuthenticationFail.NoPermission": "Name the OIDC provider and the token's subject in the role's trust policy.",
-    "NoPermission": "Name the OIDC provider and the token's subject in the role's trust policy.",
-    "EntityNotExist": "Correct role_arn and oidc_provider_arn, or create role and OIDC provider.",
-    "": "See that the file holds the token of the service account meant, that it has not expired, and that the role's "
-    "trust policy names its issuer, audience and subject.",
+OIDC_CODES: dict[str, Trouble] = {
+    "AuthenticationFail.NoPermission": TROUBLES["oidc-not-trusted"],
+    "NoPermission": TROUBLES["oidc-not-trusted"],
+    "AuthenticationFail": TROUBLES["oidc-token"],
+    "EntityNotExist": TROUBLES["no-such-role"],
+    "InvalidParameter.DurationSeconds": TROUBLES["role-duration"],
+    "": TROUBLES["role-refused"],
 }
 
 
@@ -95,14 +102,15 @@ class AssumeRole:
     def fetch(self, now: float) -> Fetching:
         """Assume the role; a clock that the service finds wrong is corrected once."""
         keys = yield from self.base.fetch(now)
+        who = f"{self.base.identity} got no keys of {self.role_arn}"
         reply = yield self._request(keys, now)
         try:
-            return _read("AssumeRole", reply, _REMEDIES)
+            return _read("AssumeRole", reply, ROLE_CODES, who)
         except DataWorksAuthError as error:
             if error.clock_skew is None:
                 raise
             reply = yield self._request(keys, now + error.clock_skew)
-            return _read("AssumeRole", reply, _REMEDIES)
+            return _read("AssumeRole", reply, ROLE_CODES, who)
 
     def _request(self, keys: Credentials, now: float) -> Fetch:
         params = flat(
@@ -127,7 +135,7 @@ class AssumeRole:
             security_token=keys.security_token,
         )
         query = {name: value for name, value in signed.items() if name not in params}
-        return _post(f"{self.endpoint}/?{canonical_query(query)}", params)
+        return _post("AssumeRole", f"{self.endpoint}/?{canonical_query(query)}", params)
 
 
 @dataclass(frozen=True)
@@ -175,8 +183,10 @@ class AssumeRoleWithOidc:
             "SignatureNonce": secrets.token_hex(16),
         }
         # All of it in the body, because a URL stands in the logs of whatever is on the way.
-        reply = yield _post(f"{self.endpoint}/", flat({**public, **given, **more, "OIDCToken": token}))
-        return _read("AssumeRoleWithOIDC", reply, _OIDC_REMEDIES)
+        body = flat({**public, **given, **more, "OIDCToken": token})
+        reply = yield _post("AssumeRoleWithOIDC", f"{self.endpoint}/", body)
+        who = f"the token in {path} got no keys of {given['RoleArn']}"
+        return _read("AssumeRoleWithOIDC", reply, OIDC_CODES, who)
 
     def _or_environment(self, value: str | None, field: str, variable: str) -> str:
         name = f"ALIBABA_CLOUD_{variable}"
@@ -185,7 +195,7 @@ class AssumeRoleWithOidc:
             raise DataWorksAuthError(
                 f"{field}: is missing, and {name} is not set in this process.",
                 action="AssumeRoleWithOIDC",
-                remedy=f"Set {field} on the connection, or enable RRSA for the pods of workers and triggerer.",
+                **TROUBLES["oidc-not-set-up"].advice,
             )
         return found
 
@@ -202,17 +212,14 @@ def _read_token(path: str) -> str:
 
 
 def _bad_token(path: str, problem: str) -> DataWorksAuthError:
-    return DataWorksAuthError(
-        f"oidc_token_file: {path} {problem}.",
-        action="AssumeRoleWithOIDC",
-        remedy="Give the path at which the token is mounted in the pods of workers and triggerer.",
-    )
+    message = f"oidc_token_file: {path} {problem}."
+    return DataWorksAuthError(message, action="AssumeRoleWithOIDC", **TROUBLES["oidc-not-set-up"].advice)
 
 
-def _post(url: str, params: Mapping[str, str]) -> Fetch:
+def _post(action: str, url: str, params: Mapping[str, str]) -> Fetch:
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-    return Fetch("POST", url, headers, form_body(params))
+    return Fetch("POST", url, headers, form_body(params), action=action)
 
 
-def _read(action: str, reply: Reply, remedies: Mapping[str, str]) -> Credentials:
-    return keys_in(action, payload_of(action, reply, remedies).get("Credentials"), reply)
+def _read(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) -> Credentials:
+    return keys_in(action, payload_of(action, reply, rows, who).get("Credentials"), reply)

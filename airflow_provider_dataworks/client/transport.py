@@ -12,6 +12,7 @@ import ssl
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 # The one line to change when the project moves to httpx2, the maintained fork with the same names.
 import httpx
@@ -23,13 +24,14 @@ from airflow_provider_dataworks.client.credentials import Credentials, Fetch, Lo
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.keyring import Held
-from airflow_provider_dataworks.client.lanes import BROKEN, NEVER_SENT, Lane
+from airflow_provider_dataworks.client.lanes import BROKEN, NEVER_SENT, Lane, load
 from airflow_provider_dataworks.client.limits import Limit, OverLimit
 from airflow_provider_dataworks.client.proxies import proxy_for
 from airflow_provider_dataworks.client.settings import Settings, is_loopback, user_agent
 from airflow_provider_dataworks.client.signer import FORM, AuthorsAuth, Signer
 from airflow_provider_dataworks.client.signing import form_body
 from airflow_provider_dataworks.client.tls import trust_only
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 # A pool of the library's serves few calls at a time well, and a hundred badly: it looks at all that wait for each one.
@@ -57,10 +59,7 @@ def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
 def make_ready(ca_file: str | None = None) -> None:
     """Load what the first call in an event loop would otherwise load there, holding it for some 40 ms; for a thread."""
     tls_context(ca_file)
-    # The HTTP library's way into asyncio, which it loads as it connects for the first time.
-    import anyio
-
-    anyio.run(anyio.sleep, 0)
+    load()
 
 
 class _Wire:
@@ -146,12 +145,14 @@ class _Wire:
         request = httpx.Request(fetch.method, address, headers=headers, stream=stream, extensions=extensions)
         return {"verify": tls_context(self._settings.ca_file), "proxy": proxy, "trust_env": False}, request
 
-    def unreached(self, error: Exception, request: httpx.Request) -> DataWorksUnavailable:
+    def unreached(self, error: Exception, fetch: Fetch) -> DataWorksUnavailable:
         """Translate a failure of such a request; not a word of the library's text, which may quote an answer."""
+        why = on_the_way(error, sent=not isinstance(error, _NEVER_SENT), by_proxy=isinstance(error, httpx.ProxyError))
         return DataWorksUnavailable(
-            f"no usable answer came from {request.url.netloc.decode('ascii')}: {type(error).__name__}.",
+            f"no usable answer came from {urlsplit(fetch.url).netloc}: {type(error).__name__} ({why.title}).",
             sent=False,  # of the call that needs the keys, nothing was
-            remedy="Check network, proxy and DNS from the machine of this log.",
+            action=fetch.action,
+            **TROUBLES[fetch.see].advice,
         )
 
     def lost(self, error: Exception, call: Call[Any], keys: Credentials) -> DataWorksUnavailable:
@@ -239,7 +240,7 @@ class Session:
             with httpx.HTTPTransport(**options) as transport:
                 return self._wire.reply(*_answered(transport, request, self._wire.limit(command.timeout)))
         except _BROKEN as error:
-            raise self._wire.unreached(error, request) from None
+            raise self._wire.unreached(error, command) from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -295,7 +296,7 @@ class AsyncSession:
             async with httpx.AsyncHTTPTransport(**options) as transport:
                 return self._wire.reply(*await _aanswered(transport, request, self._wire.limit(command.timeout)))
         except _BROKEN as error:
-            raise self._wire.unreached(error, request) from None
+            raise self._wire.unreached(error, command) from None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,14 +1,14 @@
 """Every kind of trouble a task can end in: cause and remedy, once for errors and README; it only holds text.
 
 ``docs/readme.py`` writes README's section "Troubleshooting" from this table, and each error names its row there. Which
-answer means which trouble is in :mod:`.codes`.
+answer means which trouble is in :mod:`.codes`. The rows about keys are written in :mod:`.key_troubles`.
 """
 
 from __future__ import annotations
 
-from airflow_provider_dataworks.client.advice import Trouble
+from airflow_provider_dataworks.client.advice import RETRIES_LEFT, Rows, Trouble, table
+from airflow_provider_dataworks.client.key_troubles import KEY_TROUBLES
 from airflow_provider_dataworks.exceptions import (
-    DataWorksAuthError,
     DataWorksError,
     DataWorksForbidden,
     DataWorksInvalidRequest,
@@ -21,17 +21,14 @@ from airflow_provider_dataworks.exceptions import (
     OutsideMaintenanceWindow,
 )
 
-_RETRIES_LEFT = "Nothing if retries are left: Airflow tries again."
-
-# By class: anchor in README, title, codes by which the service tells, cause, remedy.
-_ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = {
+_ROWS: Rows = {
     DataWorksThrottled: (
         (
             "throttled",
             "Too many calls for now",
             "Throttling.User, Throttling.Api, Throttling.System, 9990020002, HTTP 429",
             "Calls a second are limited, for the whole account and region; the refused call was not executed.",
-            f"{_RETRIES_LEFT} If it lasts, let fewer tasks call at once (an Airflow pool), lower max_qps on the "
+            f"{RETRIES_LEFT} If it lasts, let fewer tasks call at once (an Airflow pool), lower max_qps on the "
             "connection, or poll less often.",
         ),
     ),
@@ -84,38 +81,6 @@ _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = 
             "9990010001",
             "The account of this key has no DataWorks in this region.",
             "Activate DataWorks in this account and region, or correct region and keys of the connection.",
-        ),
-    ),
-    DataWorksAuthError: (
-        (
-            "clock",
-            "Clocks differ too much",
-            "InvalidTimeStamp.*, IllegalTimestamp",
-            "A request is dated more than 15 minutes off; one more, dated by the service's clock, was refused too.",
-            "Synchronize the clock of this machine (NTP): the service accepts 15 minutes of difference.",
-        ),
-        (
-            "access-key",
-            "AccessKey ID unknown or disabled",
-            "InvalidAccessKeyId.*, HTTP 401",
-            "The AccessKey ID does not exist, was deleted, or is disabled.",
-            "Check login (AccessKey ID) and password (AccessKey Secret) of the connection, and in RAM that the key is "
-            "enabled.",
-        ),
-        (
-            "access-key-secret",
-            "Signature refused",
-            "SignatureDoesNotMatch, InvalidAccessKeySecret, IncompleteSignature",
-            "The secret is not that of the AccessKey ID, or a proxy changed the request on its way.",
-            "The AccessKey Secret (password of the connection) does not belong to this AccessKey ID: copy it anew, "
-            "without spaces. If it is right, look for a proxy that changes requests.",
-        ),
-        (
-            "sts-token",
-            "STS token expired or wrong",
-            "InvalidSecurityToken.*, MissingSecurityToken",
-            "Temporary keys ended, or login, password and security_token are not of one set.",
-            "The STS token expired or is incomplete: renew login, password and security_token together.",
         ),
     ),
     DataWorksNotFound: (
@@ -225,7 +190,7 @@ _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = 
             "The answer was lost",
             "SignatureNonceUsed",
             "The request may have arrived, but its answer did not: a time-out or a broken connection.",
-            f"{_RETRIES_LEFT} Each try looks at the job's state before it asks for anything. If it lasts, check the "
+            f"{RETRIES_LEFT} Each try looks at the job's state before it asks for anything. If it lasts, check the "
             "network and proxy, or raise read_timeout.",
         ),
         (
@@ -233,7 +198,7 @@ _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = 
             "The answer cannot be read",
             "",
             "It is cut short, is no JSON or XML, or lacks what it must hold; the request may have had its effect.",
-            f"{_RETRIES_LEFT} If it lasts, look for a proxy that changes answers, and check host and api_version of "
+            f"{RETRIES_LEFT} If it lasts, look for a proxy that changes answers, and check host and api_version of "
             "the connection.",
         ),
         (
@@ -241,7 +206,7 @@ _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = 
             "DataWorks fails for now",
             "InternalError.*, ServiceUnavailable, HTTP 5xx",
             "An error inside the service or its gateway; the request may have had its effect.",
-            f"{_RETRIES_LEFT} If it lasts, give the request id to Alibaba Cloud support.",
+            f"{RETRIES_LEFT} If it lasts, give the request id to Alibaba Cloud support.",
         ),
     ),
     OutsideMaintenanceWindow: (
@@ -267,6 +232,14 @@ _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = 
             "",
             "The job is Stopped or Finished, the sensor's accept leaves that out, and waiting changes nothing.",
             "Add that status to accept if it is as good.",
+        ),
+        (
+            "left-down",
+            "Stopped DI jobs were not started again",
+            "",
+            "The maintenance stopped them, and no restart of them succeeded in this run; other jobs may be running.",
+            "These jobs are down. Read why in the log of the restart that the message names, then clear that task, or "
+            "start the jobs in the DataWorks console.",
         ),
     ),
     DIJobWaitTimeout: (
@@ -297,4 +270,4 @@ _ROWS: dict[type[DataWorksError], tuple[tuple[str, str, str, str, str], ...]] = 
         ),
     ),
 }
-TROUBLES: dict[str, Trouble] = {row[0]: Trouble(error, *row) for error, rows in _ROWS.items() for row in rows}
+TROUBLES: dict[str, Trouble] = {**table(_ROWS), **KEY_TROUBLES}

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_dataworks.client.asking import Flow, Service, ask
+from airflow_provider_dataworks.client.decoding import sentence
 from airflow_provider_dataworks.client.flows import get_di_job, timed_out
 from airflow_provider_dataworks.client.listing import Listing
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus, Page
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 FIRST_LOOK = 10.0  # seconds
 _SLOWEST = 300.0  # seconds between looks at a job that has been waited for for long
 _GRACE = 30.0  # seconds a last look may take beyond a deadline
+_NAMED = 10  # jobs that a line of the log names
 
 
 def spacing(age: float, poll_interval: float) -> float:
@@ -70,6 +72,9 @@ class Watcher:
         self._listing = Listing(possible=project_id is not None)
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        # Of the present round, for the log.
+        self._changes: dict[str, list[int]] = {}
+        self._failures: dict[str | None, list[DataWorksError]] = {}
 
     async def wait(
         self, di_job_id: int, until: Callable[[DIJob], bool], *, seconds_left: float, poll_interval: float
@@ -115,6 +120,7 @@ class Watcher:
                 await self._until_due()
                 now = _now()
                 await self._look({wait.di_job_id for wait in self._open() if wait.earliest <= now})
+                self._log_round()
                 self._plan_next()
         except Exception as error:
             # A mistake of ours: every wait must learn of it instead of hanging until its deadline.
@@ -187,7 +193,8 @@ class Watcher:
                         wait.future.set_exception(error)
 
     def _trouble(self, error: DataWorksError, job_ids: Iterable[int]) -> None:
-        log.warning("%s", error.summary)
+        if error.retryable or error.di_job_id:  # else the listing tells what it makes of it
+            self._failures.setdefault(error.see, []).append(error)
         if isinstance(error, DataWorksThrottled) and error.retry_after is not None:
             # Whoever asks next in this process would be refused too, and that would count.
             self._service.pace.hold(error.retry_after)
@@ -209,7 +216,7 @@ class Watcher:
 
     def _tell(self, wait: _Wait, job: DIJob, now: float) -> None:
         if wait.last is None or wait.last.status != job.status:
-            log.info("DI job %s is %s.", job.id, job.status)
+            self._changes.setdefault(str(job.status), []).append(job.id)
         wait.last, wait.trouble = job, None
         wait.earliest = min(wait.earliest, now)  # looked at, so the next look is planned from here
         try:
@@ -217,6 +224,23 @@ class Watcher:
                 wait.future.set_result(job)
         except Exception as error:  # whatever it is, it is this wait's alone
             wait.future.set_exception(error)
+
+    def _log_round(self) -> None:
+        """Say what a round brought, a line for each kind of news: forty jobs that stop together are one."""
+        failures, self._failures = self._failures, {}
+        changes, self._changes = self._changes, {}
+        for errors in failures.values():
+            more = f" So did {len(errors) - 1} more looks of this round." if errors[1:] else ""
+            log.warning("%s%s", sentence(errors[0].summary), more)
+        for status, ids in changes.items():
+            log.info("%s %s now.", _named(sorted(set(ids))), status)
+
+
+def _named(ids: Sequence[int]) -> str:
+    if not ids[1:]:
+        return f"DI job {ids[0]} is"
+    more = f" and {len(ids) - _NAMED} more" if ids[_NAMED:] else ""
+    return f"DI jobs {', '.join(map(str, ids[:_NAMED]))}{more} are"
 
 
 def _now() -> float:

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_dataworks.client.credentials import Credentials, Load
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
 from airflow_provider_dataworks.hooks.connection import Account, read_account, secrets_of
 
@@ -72,7 +73,7 @@ def _rereading(conn_id: str) -> Iterator[None]:
         raise DataWorksUnavailable(
             f"the connection {conn_id} could not be read again ({type(error).__name__}).",
             sent=False,
-            remedy="See that the connection still exists, and Airflow's own log.",
+            **TROUBLES["connection-not-read-again"].advice,
         ) from error
 
 
@@ -80,6 +81,6 @@ def _own_keys(account: Account) -> Credentials:
     if account.credentials is None:
         raise DataWorksAuthError(
             "credential_type: of the connection has changed, so that it holds no keys any more.",
-            remedy="Let the task run again: it reads the connection anew.",
+            **TROUBLES["keys-removed"].advice,
         )
     return account.credentials

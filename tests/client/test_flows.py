@@ -16,7 +16,7 @@ from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.pace import SLACK, Pace
 from airflow_provider_dataworks.client.policy import ATTEMPTS, error_of, retrying
-from airflow_provider_dataworks.client.replies import DIJob, JobStatus
+from airflow_provider_dataworks.client.replies import DIJob, JobStatus, Verdict
 from airflow_provider_dataworks.client.settings import API_2020, API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.signing import SIGNATURES
 from airflow_provider_dataworks.exceptions import (
@@ -445,6 +445,16 @@ def test_waits_between_tries_are_logged_with_their_reason(drive: Drive, caplog: 
     assert "Throttling.User" in lines[0]
     assert "waiting 7.0 s, as the service asks (try 1)" in lines[0]
     assert "then trying again (try 2)" in lines[1]
+
+
+def test_a_wait_says_what_it_saw_and_not_what_was_known_before_it(drive: Drive, caplog: pytest.LogCaptureFixture):
+    """Right after StopDIJob was taken, "it is Running" would read as if it had failed."""
+    drive.dataworks.add(JOB, "Running", "Stopping", "Stopped")
+    job = drive(flows.get_di_job(drive.service, JOB))
+    with caplog.at_level(logging.INFO):
+        drive(flows.wait(drive.service, JOB, Verdict(), deadline=START + 600, poll_interval=30, first=job))
+
+    assert [record.getMessage() for record in caplog.records] == [f"DI job {JOB} is Stopping; next look in 30 s."]
 
 
 def test_an_error_of_the_code_itself_ends_the_conversation(drive: Drive):

@@ -128,7 +128,9 @@ def test_a_renewal_that_fails_costs_nothing_while_the_keys_are_good(
     assert seen == [1] * 5
     assert asked == 4
     assert caught.value is not BROKEN
-    assert caplog.text.count("The present keys are used") == 3
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum("The present keys are used until they expire; README.md#" in line for line in lines) == 3
+    assert not any("\n" in line for line in lines)
     assert "secret-" not in caplog.text
     keys.source.errors = []
     assert keys.after(901) == keys.source.asked

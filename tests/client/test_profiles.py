@@ -111,7 +111,7 @@ def test_a_profile_without_keys_says_where_it_was_looked_for(home: Path):
     """And what kind of error each place had, in words of our own."""
     configure(home, main={"mode": "AK", "access_key_id": "LTAImain", "access_key_secret": ""})
 
-    with pytest.raises(DataWorksAuthError, match=r"profile: main.*config\.json.*credentials\.ini") as caught:
+    with pytest.raises(DataWorksAuthError, match=r"profile main.*config\.json.*credentials\.ini") as caught:
         keys_of("main")
 
     assert "aliyun configure list" in str(caught.value)

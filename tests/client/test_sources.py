@@ -34,6 +34,7 @@ from airflow_provider_dataworks.client.credentials import Credentials, Credentia
 from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.metadata import CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.sts import AssumeRole, AssumeRoleWithOidc, sts_endpoint
+from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
@@ -212,6 +213,8 @@ def test_nobody_there_is_worth_another_try(fetched: Any, token_file: Path, issue
 
     assert not caught.value.sent
     assert "sig" not in str(caught.value)
+    assert str(caught.value).startswith(f"{kind} failed: ")
+    assert caught.value.see == ("metadata-unreachable" if kind == "ECS metadata" else "keys-unreachable")
 
 
 @everywhere
@@ -269,28 +272,31 @@ def test_a_role_is_assumed_by_the_documented_signature(issuer: Issuer, fetched: 
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "error", "remedy"),
+    ("code", "status", "see"),
     [
-        pytest.param("NoPermission", 403, DataWorksForbidden, "sts:AssumeRole.*trust policy", id="no-permission"),
-        pytest.param("EntityNotExist.Role", 404, DataWorksAuthError, "role_arn", id="no-such-role"),
-        pytest.param("InvalidAccessKeyId.NotFound", 404, DataWorksAuthError, "login", id="base-key"),
-        pytest.param("SignatureDoesNotMatch", 400, DataWorksAuthError, "password", id="base-secret"),
-        pytest.param("InvalidSecurityToken.Expired", 400, DataWorksAuthError, "temporary", id="base-token"),
-        pytest.param("InvalidParameter.DurationSeconds", 400, DataWorksAuthError, "duration_seconds", id="duration"),
-        pytest.param("Something.New", 418, DataWorksAuthError, "trust policy", id="unknown"),
-        pytest.param(BASE_SECRET, 400, DataWorksAuthError, "trust policy", id="no-code-at-all"),
+        pytest.param("NoPermission", 403, "role-not-allowed", id="no-permission"),
+        pytest.param("Forbidden.RAM", 403, "role-not-allowed", id="forbidden"),
+        pytest.param("EntityNotExist.Role", 404, "no-such-role", id="no-such-role"),
+        pytest.param("InvalidAccessKeyId.NotFound", 404, "access-key", id="base-key"),
+        pytest.param("SignatureDoesNotMatch", 400, "access-key-secret", id="base-secret"),
+        pytest.param("InvalidSecurityToken.Expired", 400, "sts-token", id="base-token"),
+        pytest.param("InvalidParameter.DurationSeconds", 400, "role-duration", id="duration"),
+        pytest.param("InvalidParameter.PolicyGrammar", 400, "role-refused", id="policy"),
+        pytest.param("Something.New", 418, "role-refused", id="unknown"),
+        pytest.param(BASE_SECRET, 400, "role-refused", id="no-code-at-all"),
     ],
 )
-def test_a_refusal_tells_code_request_and_remedy_but_no_text(
-    issuer: Issuer, fetched: Any, code: str, status: int, error: type[DataWorksError], remedy: str
+def test_a_refusal_tells_code_request_and_row_but_no_text(
+    issuer: Issuer, fetched: Any, code: str, status: int, see: str
 ):
     """What the service says may hold the string that was signed, and with it a token."""
     issuer.scripted.append(refusal(code, status, f"echo {BASE_SECRET}"))
 
-    with pytest.raises(error, match=remedy) as caught:
+    with pytest.raises(DataWorksError, match=rf"{BASE_KEY} got no keys of {ROLE}\.") as caught:
         fetched(role(issuer))
 
-    assert type(caught.value) is error
+    assert type(caught.value) is TROUBLES[see].error
+    assert (caught.value.see, caught.value.remedy) == (see, TROUBLES[see].remedy)
     assert caught.value.code == (None if code == BASE_SECRET else code)
     assert (caught.value.status, caught.value.request_id) == (status, REQUEST_ID)
     assert caught.value.action == "AssumeRole"
@@ -372,12 +378,13 @@ def test_the_oidc_token_is_read_each_time_and_travels_in_the_body(issuer: Issuer
     fetched(source)
     token_file.write_text("another")
 
-    with pytest.raises(DataWorksAuthError, match=r"(?s)OIDCToken\.Expired.*has not expired") as caught:
+    with pytest.raises(DataWorksAuthError, match=rf"OIDCToken\.Expired.*the token in {token_file} got no") as caught:
         fetched(source)
 
     assert [asked.form["OIDCToken"] for asked in issuer.asked] == [OIDC_TOKEN, "another"]
     assert all(asked.query == {} for asked in issuer.asked)
     assert "another" not in str(caught.value)
+    assert caught.value.see == "oidc-token"
 
 
 def test_what_rrsa_puts_into_the_environment_is_taken(
@@ -420,7 +427,7 @@ def test_a_token_file_that_is_none_is_named(issuer: Issuer, fetched: Any, tmp_pa
 
 def test_a_pod_that_is_not_trusted_learns_what_to_do(issuer: Issuer, fetched: Any, token_file: Path):
     """The role's trust policy decides."""
-    with pytest.raises(DataWorksForbidden, match="subject in the role's trust policy"):
+    with pytest.raises(DataWorksForbidden, match=r"trust policy(?s:.*)oidc-not-trusted"):
         fetched(pod(issuer, token_file, role_arn=ROLE))
 
 
@@ -443,9 +450,10 @@ def test_v1_is_asked_where_there_is_no_v2(issuer: Issuer, fetched: Any, answer: 
     fetched(EcsRamRole("instance-role", address=issuer.address))
     issuer.scripted.extend([answer] if answer else [])
 
-    with pytest.raises(DataWorksError):
+    with pytest.raises(DataWorksError) as caught:
         fetched(EcsRamRole("instance-role", disable_imds_v1=True, address=issuer.address))
 
+    assert caught.value.see == ("keys-service-down" if answer and answer.status == 200 else "imds-v2")
     assert [asked.method for asked in issuer.asked] == ["PUT", "GET", "PUT"]
 
 
@@ -469,7 +477,7 @@ def test_an_instance_without_role_learns_what_to_do(issuer: Issuer, fetched: Any
     with pytest.raises(error) as caught:
         fetched(EcsRamRole(address=issuer.address))
 
-    assert role_name or "Attach a RAM role" in str(caught.value)
+    assert caught.value.see == ("keys-unreadable" if role_name else "instance-role")
     assert EcsRamRole("a-role").identity == "ecs_ram_role:a-role"
 
 

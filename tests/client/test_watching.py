@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -185,7 +186,60 @@ def test_a_failed_job_is_asked_for_its_text() -> None:
     play(work)
 
 
-def test_a_workspace_that_may_not_be_listed_is_asked_job_by_job() -> None:
+def test_forty_waits_take_a_line_for_each_kind_of_news(caplog: pytest.LogCaptureFixture) -> None:
+    """In the triggerer's log they stand among those of everybody else."""
+
+    async def work(scene: Scene) -> None:
+        ids = scene.jobs(39, "Running", "Running", "Stopping", "Stopping", "Stopped")
+        scene.dataworks.add(40, "Running", "Stopping", "Stopped")
+        await asyncio.gather(*(scene.wait(job_id) for job_id in [*ids, 40]))
+
+    with caplog.at_level(logging.INFO):
+        play(work)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "DI jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 30 more are Running now.",
+        "DI job 40 is Stopping now.",
+        "DI jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 29 more are Stopping now.",
+        "DI job 40 is Stopped now.",
+        "DI jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 29 more are Stopped now.",
+    ]
+
+
+def test_forty_looks_that_fail_alike_are_one_warning_a_round(caplog: pytest.LogCaptureFixture) -> None:
+    """One that fails otherwise is another."""
+
+    async def work(scene: Scene) -> None:
+        ids = scene.jobs(39, "Stopped")
+        scene.dataworks.script("GetDIJob", *[answer(502)] * 39)
+        await asyncio.gather(*(scene.wait(job_id) for job_id in [*ids, 4711]), return_exceptions=True)
+
+    with caplog.at_level(logging.WARNING):
+        play(work, project_id=None)
+    lines = [record.getMessage() for record in caplog.records]
+
+    assert len(lines) == 2
+    assert lines[0].startswith("GetDIJob of DI job 1 failed (HTTP 502)")
+    assert lines[0].endswith(" So did 38 more looks of this round.")
+    assert lines[1].startswith("GetDIJob of DI job 4711 failed")
+
+
+def test_a_workspace_that_may_not_be_listed_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """With what follows from it."""
+
+    async def work(scene: Scene) -> None:
+        ids = scene.jobs(4, "Running", "Stopped")
+        scene.dataworks.script("ListDIJobs", forever=refuse("Forbidden.RAM", 403))
+        await asyncio.gather(*(scene.wait(job_id) for job_id in ids))
+
+    with caplog.at_level(logging.WARNING):
+        play(work)
+
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("The workspace cannot be listed, so each DI job is asked for by itself: ListDIJobs failed")
+
+
+def test_a_workspace_that_may_not_be_listed_is_asked_is_asked_job_by_job() -> None:
     """A RAM policy may allow GetDIJob only."""
 
     async def work(scene: Scene) -> None:

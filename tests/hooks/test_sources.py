@@ -118,6 +118,11 @@ def test_each_type_reads_its_fields(extra: dict[str, Any], source: object) -> No
         pytest.param({"credential_type": "access_key"}, Credentials("LTAIexample", "example-secret"), id="access-key"),
         pytest.param({"security_token": "t"}, Credentials("LTAIexample", "example-secret", "t"), id="token-alone"),
         pytest.param(
+            {"credential_type": "access_key", "security_token": "t"},
+            Credentials("LTAIexample", "example-secret", "t"),
+            id="token-in-a-form-that-names-its-first-type",
+        ),
+        pytest.param(
             {"credential_type": "sts", "security_token": "t"},
             Credentials("LTAIexample", "example-secret", "t"),
             id="sts",

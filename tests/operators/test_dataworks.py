@@ -73,6 +73,34 @@ def test_a_running_job_is_stopped_once_and_waited_for(
     assert [call.operation for call in emulator.calls] == ["GetDIJob", "StopDIJob"] + ["GetDIJob"] * 3
 
 
+def test_the_log_of_a_stop_reads_as_what_happens(
+    execute: Callable[..., dict[str, Any]], logged: Callable[[], str]
+) -> None:
+    """The status before the stop is told as that, never as news after it."""
+    request_id = execute()["request_id"]
+
+    found = logged()
+    told = [
+        f"DataWorks took StopDIJob for DI job 11668, which was Running (request id {request_id}).",
+        "Waiting until DI job 11668 is Stopped or Finished, for 3600 s at most.",
+        "DI job 11668 is Stopping; next look in 15 s.",
+    ]
+    assert all(line in found for line in told), found
+    assert "is Running;" not in found
+
+
+def test_a_stop_whose_answer_was_lost_is_told_by_what_was_seen(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, logged: Callable[[], str]
+) -> None:
+    """There is no request id to give."""
+    emulator.inject({"operation": "StopDIJob", "drop": "after"})
+
+    execute()
+
+    told = "StopDIJob for DI job 11668, which was Running, was sent and its answer lost: the job is Stopping now."
+    assert told in logged()
+
+
 @pytest.mark.parametrize("status", ["Stopped", "Finished"])
 def test_a_job_that_does_not_run_is_left_alone(
     execute: Callable[..., dict[str, Any]], emulator: Emulator, status: str
@@ -429,11 +457,12 @@ def defer(execute: Callable[..., dict[str, Any]]) -> Callable[..., TaskDeferred]
 
 
 def test_a_deferred_stop_sends_once_and_hands_the_wait_over(
-    defer: Callable[..., TaskDeferred], emulator: Emulator, clock: Clock
+    defer: Callable[..., TaskDeferred], emulator: Emulator, clock: Clock, logged: Callable[[], str]
 ) -> None:
     """The trigger carries ids, an absolute deadline and what the result needs; no key, no job's text."""
     deferred = defer(timeout=600)
 
+    assert "Waiting in the triggerer until DI job 11668 is Stopped or Finished, for 600 s at most." in logged()
     path, kwargs = deferred.trigger.serialize()
     assert path.endswith("DIJobStatusTrigger")
     assert kwargs == {

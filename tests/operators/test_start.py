@@ -71,6 +71,25 @@ def test_a_stopped_job_is_started_once_and_waited_for(
     assert clock.slept == [15, 15]
 
 
+def test_the_log_of_a_restart_reads_as_what_happens(
+    execute: Callable[..., dict[str, Any]], hook: DataWorksHook, emulator: Emulator, logged: Callable[[], str]
+) -> None:
+    """A stop under way is named as what the start waits for."""
+    emulator.set_status(JOB, "Running")
+    hook.stop_di_job(JOB)
+
+    request_id = execute()["request_id"]
+
+    found = logged()
+    told = [
+        "DI job 11668 is Stopping, and StartDIJob waits for that to end; next look in 15 s.",
+        f"DataWorks took StartDIJob for DI job 11668, which was Stopped (request id {request_id}).",
+        "Waiting until DI job 11668 is Running or Finished, for 3555 s at most.",
+        "DI job 11668 is Initialized; next look in 15 s.",
+    ]
+    assert all(line in found for line in told), found
+
+
 def test_a_running_job_is_left_alone(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:
     """Success, and nothing is sent."""
     emulator.set_status(JOB, "Running")
