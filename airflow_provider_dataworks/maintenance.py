@@ -48,7 +48,8 @@ class DIJobMaintenance(TaskGroup):
     ``done``, a leaf that keeps failures visible. The restart runs when stop, check or maintenance fail, and when the
     run is marked failed by hand; it starts only what this run stopped; and if it fails, the run fails: of several jobs
     (mapped tasks) a further teardown, ``restarted``, names those that are still down. One thing no DAG can promise:
-    ``dagrun_timeout`` skips teardowns too, so a DAG that has one is refused.
+    ``dagrun_timeout`` skips teardowns too, so a DAG that has one is refused; so is one with ``fail_fast``, which hides
+    that the maintenance failed.
 
     Used as a decorator, the function's tasks are the maintenance::
 
@@ -66,7 +67,7 @@ class DIJobMaintenance(TaskGroup):
     :param restart_args: further arguments of ``StartDIJobOperator``.
     :param group_id: id of the group; the ids of ``stop`` and the others begin with it, those of your tasks do not.
     :param kwargs: arguments of Airflow's ``TaskGroup``.
-    :raises ValueError: the DAG has a ``dagrun_timeout``.
+    :raises ValueError: the DAG has a ``dagrun_timeout`` or ``fail_fast``.
     """
 
     def __init__(
@@ -83,11 +84,7 @@ class DIJobMaintenance(TaskGroup):
         **kwargs: Any,
     ) -> None:
         super().__init__(group_id=group_id, **kwargs)
-        if getattr(self.dag, "dagrun_timeout", None) is not None:
-            raise ValueError(
-                f"dagrun_timeout: DAG {self.dag.dag_id!r} has one, and it would skip the restart, leaving jobs down. "
-                "Remove it; give tasks an execution_timeout, and use overrun_alert() to be told."
-            )
+        _refuse_what_breaks_the_promise(self.dag)
         self._ids = di_job_ids
         self._window = window
         self._approval = approval
@@ -168,6 +165,20 @@ class DIJobMaintenance(TaskGroup):
             f"Stop DI jobs for maintenance? ({self._ids if isinstance(self._ids, int | str | list) else 'several'})"
         )
         return ApprovalOperator(task_id="approve", **{"subject": subject, **_REJECT, **given})
+
+
+def _refuse_what_breaks_the_promise(dag: Any) -> None:
+    if getattr(dag, "dagrun_timeout", None) is not None:
+        raise ValueError(
+            f"dagrun_timeout: DAG {dag.dag_id!r} has one, and it would skip the restart, leaving jobs down. "
+            "Remove it; give tasks an execution_timeout, and use overrun_alert() to be told."
+        )
+    # It skips what is left when a task fails, the leaf too: of a failed maintenance the run ends in success.
+    if getattr(dag, "fail_fast", False) or getattr(dag, "fail_stop", False):  # 2.11 says fail_stop
+        raise ValueError(
+            f"fail_fast: DAG {dag.dag_id!r} has it, and a failed maintenance would end in a green run. Remove it; a "
+            "task that fails keeps those behind it from running anyhow."
+        )
 
 
 def overrun_alert(window: MaintenanceWindow, callback: Any) -> Any:

@@ -118,6 +118,12 @@ def test_a_dagrun_timeout_is_refused() -> None:
         DIJobMaintenance(di_job_ids=JOB)
 
 
+def test_fail_fast_is_refused() -> None:
+    """It would skip the leaf, and a failed maintenance would end in a green run."""
+    with a_dag("fast", fail_fast=True), pytest.raises(ValueError, match="fail_fast"):
+        DIJobMaintenance(di_job_ids=JOB)
+
+
 @pytest.mark.parametrize("approval", [True, {"subject": "Go?", "response_timeout": timedelta(minutes=5)}])
 def test_a_person_may_be_asked_first(approval: Any) -> None:
     """Nobody answering counts as no, and a no skips even the marker, so that nothing is restarted either."""
