@@ -59,7 +59,8 @@ class DIJobMaintenance(TaskGroup):
 
     :param di_job_ids: one id, several, a template for one, or what a task returns (a list of ids).
     :param window: see ``StopDIJobOperator``; outside it nothing is touched.
-    :param dataworks_conn_id: Airflow connection of type ``dataworks``.
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``; without it that of ``default_args``, or
+        ``dataworks_default``.
     :param approval: ask a person first (Airflow 3.1 and later): ``True``, or arguments of Airflow's
         ``ApprovalOperator``. Nobody answering within an hour counts as no, and then nothing is stopped.
     :param stop_args: further arguments of ``StopDIJobOperator``.
@@ -76,7 +77,7 @@ class DIJobMaintenance(TaskGroup):
         *,
         di_job_ids: Any,
         window: MaintenanceWindow | Mapping[str, Any] | str | None = None,
-        dataworks_conn_id: str = "dataworks_default",
+        dataworks_conn_id: str | None = None,
         approval: bool | Mapping[str, Any] = False,
         stop_args: Mapping[str, Any] | None = None,
         check_args: Mapping[str, Any] | None = None,
@@ -86,9 +87,12 @@ class DIJobMaintenance(TaskGroup):
         super().__init__(group_id=group_id, **kwargs)
         _refuse_what_breaks_the_promise(self.dag)
         self._ids = di_job_ids
-        self._window = window
         self._approval = approval
-        self._common = {"dataworks_conn_id": dataworks_conn_id}
+        # What is not given here is not handed on: the DAG's default_args may hold it.
+        self._common = {} if dataworks_conn_id is None else {"dataworks_conn_id": dataworks_conn_id}
+        # As JSON primitives, for a mapped task's arguments.
+        given = window.to_json() if isinstance(window, MaintenanceWindow) else window
+        self._window = {} if given is None else {"window": given}
         self._stop_args, self._check_args = dict(stop_args or {}), dict(check_args or {})
         self._restart_args = {**_RESTART, **(restart_args or {})}
 
@@ -96,8 +100,7 @@ class DIJobMaintenance(TaskGroup):
         """Make the tasks before yours."""
         super().__enter__()
         self.open = EmptyOperator(task_id="open").as_setup()  # type: ignore[no-untyped-call]
-        window = self._window.to_json() if isinstance(self._window, MaintenanceWindow) else self._window
-        self.stop = self._each(StopDIJobOperator, "stop", window=window, **self._stop_args)
+        self.stop = self._each(StopDIJobOperator, "stop", **self._window, **self._stop_args)
         # A job that failed does not run either; the stop let it pass, with a warning.
         accept = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
         self.check = self._each(DIJobStoppedSensor, "check", **accept)

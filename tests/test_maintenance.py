@@ -124,6 +124,19 @@ def test_fail_fast_is_refused() -> None:
         DIJobMaintenance(di_job_ids=JOB)
 
 
+@pytest.mark.parametrize("ids", [JOB, [JOB]], ids=["single", "mapped"])
+def test_default_args_of_the_dag_hold_for_its_tasks(ids: Any) -> None:
+    """Else it would stop a job in another account than was meant, or outside the window."""
+    defaults = {"dataworks_conn_id": "theirs", "window": NEVER}
+    with a_dag("defaults", default_args=defaults) as dag, DIJobMaintenance(di_job_ids=ids):
+        pass
+
+    tasks = [dag.get_task(f"maintenance.{name}") for name in ("stop", "check", "restart")]
+    tasks = [task.unmap({"di_job_id": JOB}) if task.is_mapped else task for task in tasks]
+    assert [task.dataworks_conn_id for task in tasks] == ["theirs"] * 3
+    assert tasks[0].window == NEVER
+
+
 @pytest.mark.parametrize("approval", [True, {"subject": "Go?", "response_timeout": timedelta(minutes=5)}])
 def test_a_person_may_be_asked_first(approval: Any) -> None:
     """Nobody answering counts as no, and a no skips even the marker, so that nothing is restarted either."""
