@@ -105,7 +105,7 @@ class DIJobMaintenance(TaskGroup):
         accept = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
         self.check = self._each(DIJobStoppedSensor, "check", **accept)
         self.open >> self.stop >> self.check
-        if self._approval:
+        if isinstance(self._approval, Mapping) or self._approval:
             self._approve() >> self.open
         self.work = TaskGroup("work", prefix_group_id=False, tooltip="The maintenance itself")
         self.work.__enter__()

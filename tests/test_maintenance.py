@@ -137,7 +137,7 @@ def test_default_args_of_the_dag_hold_for_its_tasks(ids: Any) -> None:
     assert tasks[0].window == NEVER
 
 
-@pytest.mark.parametrize("approval", [True, {"subject": "Go?", "response_timeout": timedelta(minutes=5)}])
+@pytest.mark.parametrize("approval", [True, {}, {"subject": "Go?", "response_timeout": timedelta(minutes=5)}])
 def test_a_person_may_be_asked_first(approval: Any) -> None:
     """Nobody answering counts as no, and a no skips even the marker, so that nothing is restarted either."""
     with a_dag("asked") as dag, DIJobMaintenance(di_job_ids=[JOB], approval=approval):
