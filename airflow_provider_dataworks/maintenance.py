@@ -99,6 +99,15 @@ class DIJobMaintenance(TaskGroup):
     def __enter__(self) -> DIJobMaintenance:
         """Make the tasks before yours."""
         super().__enter__()
+        try:
+            self._before()
+        except BaseException as error:
+            # Else the group stays the current one, and takes in the tasks of the next DAG of this process.
+            super().__exit__(type(error), error, error.__traceback__)  # type: ignore[no-untyped-call]
+            raise
+        return self
+
+    def _before(self) -> None:
         self.open = EmptyOperator(task_id="open").as_setup()  # type: ignore[no-untyped-call]
         self.stop = self._each(StopDIJobOperator, "stop", **self._window, **self._stop_args)
         # A job that failed does not run either; the stop let it pass, with a warning.
@@ -109,27 +118,31 @@ class DIJobMaintenance(TaskGroup):
             self._approve() >> self.open
         self.work = TaskGroup("work", prefix_group_id=False, tooltip="The maintenance itself")
         self.work.__enter__()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Make the tasks behind yours, and wire all."""
-        self.work.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
-        if kind is None:
-            # Made here, so that they stand behind the maintenance in the graph as well.
-            restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
-            self.restart = self._each(StartDIJobOperator, "restart", **restart)
-            self.done = EmptyOperator(task_id="done")
-            last = self.work if self.work.children else self.check
-            if self.work.children:
-                self.check >> self.work
-            last >> self.restart.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
-            # The leaf is no teardown: without it a failed stop would end in a green run.
-            last >> self.done
-            if hasattr(self.restart, "partial_kwargs"):
-                self.restart >> self._outcome()
-        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        try:
+            self.work.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+            if kind is None:
+                self._behind()
+        finally:
+            super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+
+    def _behind(self) -> None:
+        # Made here, so that they stand behind the maintenance in the graph as well.
+        restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
+        self.restart = self._each(StartDIJobOperator, "restart", **restart)
+        self.done = EmptyOperator(task_id="done")
+        last = self.work if self.work.children else self.check
+        if self.work.children:
+            self.check >> self.work
+        last >> self.restart.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
+        # The leaf is no teardown: without it a failed stop would end in a green run.
+        last >> self.done
+        if hasattr(self.restart, "partial_kwargs"):
+            self.restart >> self._outcome()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., DIJobMaintenance]:
         """Return a function that makes the group, with the tasks the given one makes as maintenance."""

@@ -118,6 +118,18 @@ def test_a_dagrun_timeout_is_refused() -> None:
         DIJobMaintenance(di_job_ids=JOB)
 
 
+@pytest.mark.parametrize("wrong", [{"stop_args": {"task_id": "x"}}, {"restart_args": {"task_id": "x"}}])
+def test_a_mistake_in_one_dag_does_not_reach_the_next(wrong: dict[str, Any]) -> None:
+    """A group that could not be made is left, so that it takes in no tasks of other DAGs of the process."""
+    with a_dag("mistaken"), pytest.raises(TypeError), DIJobMaintenance(di_job_ids=JOB, **wrong):
+        pass
+
+    with a_dag("next") as dag, DIJobMaintenance(di_job_ids=JOB):
+        pass
+
+    assert "maintenance.stop" in dag.task_dict
+
+
 def test_fail_fast_is_refused() -> None:
     """It would skip the leaf, and a failed maintenance would end in a green run."""
     with a_dag("fast", fail_fast=True), pytest.raises(ValueError, match="fail_fast"):
