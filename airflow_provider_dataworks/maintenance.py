@@ -32,6 +32,10 @@ __all__ = ["DIJobMaintenance", "MaintenanceWindow", "jobs_stopped", "overrun_ale
 
 # A restart goes on trying for about five hours: a job that stays down is the one thing that may not happen.
 _RESTART = {"retries": 30, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": False, "poll_interval": 30}
+# Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
+# restart that waits for that of the last run leaves jobs down.
+_IN_ORDER = {"trigger_rule": "all_success"}
+_AT_ONCE = {"depends_on_past": False, "wait_for_downstream": False}
 _REJECT = {"defaults": "Reject", "response_timeout": timedelta(hours=1)}
 
 
@@ -93,8 +97,8 @@ class DIJobMaintenance(TaskGroup):
         # As JSON primitives, for a mapped task's arguments.
         given = window.to_json() if isinstance(window, MaintenanceWindow) else window
         self._window = {} if given is None else {"window": given}
-        self._stop_args, self._check_args = dict(stop_args or {}), dict(check_args or {})
-        self._restart_args = {**_RESTART, **(restart_args or {})}
+        self._stop_args, self._check_args = {**_IN_ORDER, **(stop_args or {})}, {**_IN_ORDER, **(check_args or {})}
+        self._restart_args = {**_RESTART, **_AT_ONCE, **(restart_args or {})}
 
     def __enter__(self) -> DIJobMaintenance:
         """Make the tasks before yours."""
@@ -108,7 +112,7 @@ class DIJobMaintenance(TaskGroup):
         return self
 
     def _before(self) -> None:
-        self.open = EmptyOperator(task_id="open").as_setup()  # type: ignore[no-untyped-call]
+        self.open = EmptyOperator(task_id="open", **_IN_ORDER).as_setup()  # type: ignore[no-untyped-call]
         self.stop = self._each(StopDIJobOperator, "stop", **self._window, **self._stop_args)
         # A job that failed does not run either; the stop let it pass, with a warning.
         accept = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
@@ -134,7 +138,7 @@ class DIJobMaintenance(TaskGroup):
         # Made here, so that they stand behind the maintenance in the graph as well.
         restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
         self.restart = self._each(StartDIJobOperator, "restart", **restart)
-        self.done = EmptyOperator(task_id="done")
+        self.done = EmptyOperator(task_id="done", **_IN_ORDER)
         last = self.work if self.work.children else self.check
         if self.work.children:
             self.check >> self.work
@@ -167,7 +171,7 @@ class DIJobMaintenance(TaskGroup):
     def _outcome(self) -> Any:
         # Only a teardown that is not mapped keeps, in Airflow's serialized DAG, that its failure fails the run.
         self.outcome = RestartOutcomeOperator(
-            task_id="restarted", stopped_by=[self.stop.task_id], started_by=[self.restart.task_id]
+            task_id="restarted", stopped_by=[self.stop.task_id], started_by=[self.restart.task_id], **_AT_ONCE
         )
         return self.outcome.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
 

@@ -118,6 +118,20 @@ def test_a_dagrun_timeout_is_refused() -> None:
         DIJobMaintenance(di_job_ids=JOB)
 
 
+def test_default_args_of_the_dag_do_not_undo_the_promise() -> None:
+    """Nobody's no may be passed over, no failure hidden, and no restart may wait for that of the last run."""
+    with (
+        a_dag("undone", default_args={"trigger_rule": "all_done", "wait_for_downstream": True}) as dag,
+        DIJobMaintenance(di_job_ids=[JOB]),
+    ):
+        pass
+
+    tasks = {task.task_id.removeprefix("maintenance."): task for task in dag.tasks}
+    assert {tasks[name].trigger_rule for name in ("open", "stop", "check", "done")} == {"all_success"}
+    assert not any(tasks[name].depends_on_past for name in ("restart", "restarted"))
+    assert not any(tasks[name].wait_for_downstream for name in ("restart", "restarted"))
+
+
 @pytest.mark.parametrize("wrong", [{"stop_args": {"task_id": "x"}}, {"restart_args": {"task_id": "x"}}])
 def test_a_mistake_in_one_dag_does_not_reach_the_next(wrong: dict[str, Any]) -> None:
     """A group that could not be made is left, so that it takes in no tasks of other DAGs of the process."""
