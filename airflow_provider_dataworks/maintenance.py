@@ -34,8 +34,8 @@ __all__ = ["DIJobMaintenance", "MaintenanceWindow", "jobs_stopped", "overrun_ale
 _RESTART = {"retries": 30, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": False, "poll_interval": 30}
 # Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
 # restart that waits for that of the last run leaves jobs down.
-_IN_ORDER = {"trigger_rule": "all_success"}
-_AT_ONCE = {"depends_on_past": False, "wait_for_downstream": False}
+_IN_ORDER: dict[str, Any] = {"trigger_rule": "all_success"}
+_AT_ONCE: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
 _REJECT = {"defaults": "Reject", "response_timeout": timedelta(hours=1)}
 
 

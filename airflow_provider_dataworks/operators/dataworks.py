@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from airflow_provider_dataworks.windows import MaintenanceWindow
 
 
+def _names_tasks(value: object) -> bool:
+    """Whether a value is one task id or several."""
+    names = [value] if isinstance(value, str) else value
+    return isinstance(names, Sequence) and bool(names) and all(name and isinstance(name, str) for name in names)
+
+
 class StopDIJobOperator(DIJobTask, BaseOperator):
     """
     Stop a DataWorks DI job and be sure that it has stopped.
@@ -157,6 +163,7 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
     :param force_to_rerun: run every step again, the full load too.
     :param only_if_stopped_by: task id, or several, of stop tasks in the same run: a job that none of them asked to stop
         is left alone. It holds where such a task was retried, killed, mapped, or failed after its stop was sent.
+        An id that is no ``StopDIJobOperator`` of the DAG is refused: the job would stay down unnoticed.
     :param wait_for_completion: wait until the job runs; otherwise return once the service took the request.
     :param poll_interval: seconds between looks at the job while waiting.
     :param timeout: seconds to wait at most; then the task fails with ``DIJobWaitTimeout``, without retry.
@@ -194,6 +201,11 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
             retries=retries, retry_delay=retry_delay, retry_exponential_backoff=retry_exponential_backoff, **kwargs
         )
         install_retry_policy(self)
+        if not (only_if_stopped_by is None or _names_tasks(only_if_stopped_by)):
+            raise ValueError(
+                f"only_if_stopped_by: {only_if_stopped_by!r} names no task. Give the task_id of a stop, or several; "
+                "leave it out to start the job whoever stopped it."
+            )
         self.di_job_id = di_job_id
         self.start_time = start_time
         self.force_to_rerun = force_to_rerun
@@ -213,8 +225,7 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
         with crossing():
             di_job_id = calls.int64(self.di_job_id, "di_job_id")
             start_time = calls.start_time(self.start_time, now=self.hook.now())
-            tasks = self.only_if_stopped_by
-            asked = [tasks] if isinstance(tasks, str) else list(tasks or ())
+            asked = self._stopped_by()
             if asked and di_job_id not in jobs_stopped(context["ti"], asked):
                 self.log.info("DI job %s was not stopped by %s: it is left alone.", di_job_id, ", ".join(asked))
                 return self.result(self.hook.get_di_job(di_job_id), {})
@@ -230,6 +241,23 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
             outcome = self.hook.run(flow)
             report = self.reported(context, "StartDIJob", outcome, memory, ("Initialized", "Running"))
             return self.result(self._settled(plan, outcome, report), report)
+
+    def _stopped_by(self) -> list[str]:
+        """Return the ids of the stop tasks to look at; one that is none would leave the job down, and nobody told."""
+        given = self.only_if_stopped_by
+        asked = [given] if isinstance(given, str) else list(given or ())
+        if asked and self.has_dag():  # type: ignore[no-untyped-call]
+            tasks = {task.task_id: getattr(task, "operator_class", type(task)) for task in self.dag.tasks}
+            stops = [
+                name for name, kind in tasks.items() if isinstance(kind, type) and issubclass(kind, StopDIJobOperator)
+            ]
+            if wrong := [name for name in asked if name not in stops]:
+                from airflow_provider_dataworks.client.settings import refusal
+
+                problem = f"{', '.join(wrong)}: no StopDIJobOperator of this DAG has that task id"
+                known = f"Use of: {', '.join(stops)}" if stops else "This DAG has none: leave it out"
+                raise refusal("only_if_stopped_by", problem, f"{known}. DI job {self.di_job_id} was not started.")
+        return asked
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
         from airflow_provider_dataworks.client.replies import JobStatus, Verdict

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, TaskDeferred, TaskGroup
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -18,7 +18,8 @@ from airflow_provider_dataworks.exceptions import (
     DIJobWaitTimeout,
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator
+from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
+from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.triggers.events import event_for
 
 pytestmark = pytest.mark.usefixtures("connect")
@@ -45,7 +46,8 @@ def execute(hook: DataWorksHook, clock: Clock, emulator: Emulator) -> Callable[.
     emulator.add_job(JOB, "Stopped", start_seconds=20, stop_seconds=40)
 
     def run(*, notes: dict[str, list[Any]] | None = None, **arguments: Any) -> dict[str, Any]:
-        operator = StartDIJobOperator(task_id="start", **{"di_job_id": JOB, "poll_interval": 15, **arguments})
+        known = {"task_id": "start", "di_job_id": JOB, "poll_interval": 15}
+        operator = StartDIJobOperator(**{**known, **arguments})
         operator.hook = on_clock(DataWorksHook(operator.dataworks_conn_id), clock)
         context: Any = {"ti": Told(notes or {}), "task_state_store": store}
         return dict(json.loads(json.dumps(operator.execute(context))))
@@ -155,6 +157,32 @@ def test_only_what_the_stop_task_stopped_is_started(
 
     assert result["started_by_this_run"] is started
     assert emulator.job(JOB).effective_starts == int(started)
+
+
+@pytest.mark.parametrize("named", ["stop", "group.check", ["group.stop", "group.mapped", "stopp"]])
+def test_a_stop_task_that_is_none_is_refused(execute: Callable[..., dict[str, Any]], named: Any) -> None:
+    """A task id without its group, say: the restart would leave the job down, and its task would be green."""
+    with DAG("restarts", schedule=None) as dag, TaskGroup("group"):
+        StopDIJobOperator(task_id="stop", di_job_id=JOB)
+        StopDIJobOperator.partial(task_id="mapped").expand(di_job_id=[JOB])
+        DIJobStoppedSensor(task_id="check", di_job_id=JOB)
+
+    with pytest.raises(
+        DataWorksInvalidRequest, match=r"Use of: group\.stop, group\.mapped\. DI job 11668 was not started"
+    ):
+        execute(dag=dag, only_if_stopped_by=named)
+
+    right = ["group.stop", "group.mapped"]
+    assert (
+        execute(dag=dag, task_id="again", notes={"group.stop": [NOTE]}, only_if_stopped_by=right)["status"] == "Running"
+    )
+
+
+@pytest.mark.parametrize("named", ["", [], [""], [5], 5, StopDIJobOperator(task_id="stop", di_job_id=JOB)])
+def test_only_if_stopped_by_is_one_task_id_or_several(named: Any) -> None:
+    """Seen where the DAG is parsed; no name at all would start what somebody else stopped."""
+    with pytest.raises(ValueError, match="only_if_stopped_by"):
+        StartDIJobOperator(task_id="start", di_job_id=JOB, only_if_stopped_by=named)
 
 
 def test_a_start_time_resets_the_offset_and_is_logged(
