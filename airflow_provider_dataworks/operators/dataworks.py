@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
@@ -113,24 +114,31 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
             di_job_id = calls.int64(self.di_job_id, "di_job_id")
             instance_id = None if self.instance_id is None else calls.int64(self.instance_id, "instance_id")
             memory = RequestMemory(context, "stop", di_job_id)
-            plan = self.plan(di_job_id, memory)
-            plan = replace(plan, deadline=min(plan.deadline, self._window_end(memory)))
+            plan = self._within_window(self.plan(di_job_id, memory), memory)
             outcome = self.hook.run(changes.stop(self.hook.service, plan, instance_id))
             report = self.reported(context, "StopDIJob", outcome, memory, ("Stopping", "Stopped"))
             return self.result(self._settled(plan, outcome, report), report)
 
-    def _window_end(self, memory: RequestMemory) -> float:
-        """Return the epoch second at which the window closes, or refuse to go on."""
+    def _within_window(self, plan: changes.Plan, memory: RequestMemory) -> changes.Plan:
+        """Return the plan with the window as its limit, or refuse to go on."""
         if self.window is None:
-            return float("inf")
+            return plan
         from airflow_provider_dataworks.client import calls
         from airflow_provider_dataworks.guard import window_end
 
+        least = calls.seconds(self.min_remaining, "min_remaining")
+        end = partial(window_end, self.window, outside=self.outside_window, ignore=self.ignore_window)
         # A stop that is under way already may be seen to its end as long as the window is open at all.
-        needed = 0.0 if memory.status_before else calls.seconds(self.min_remaining, "min_remaining")
-        return window_end(
-            self.window, now=self.hook.now(), needed=needed, outside=self.outside_window, ignore=self.ignore_window
-        )
+        closes = end(now=self.hook.now(), needed=0.0 if memory.status_before else least)
+
+        def remember(job: DIJob) -> None:
+            # Only now is it certain that a stop will be sent: the look may have taken long, and one that an earlier try
+            # sent may be over, its job started again.
+            if closes < float("inf"):
+                end(now=self.hook.now(), needed=least)
+            plan.remember(job)
+
+        return replace(plan, deadline=min(plan.deadline, closes), remember=remember)
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
         """Wait for the stop, here or in the triggerer, or look once where the author does not want to wait."""
