@@ -33,11 +33,21 @@ class RequestMemory:
         self._di_job_id = di_job_id
         self._tries_granted = getattr(self._task_instance, "max_tries", None)
         # Without a store nobody can tell what earlier tries did.
-        self.blind = self._store is None and int(getattr(self._task_instance, "try_number", None) or 1) > 1
+        number = int(getattr(self._task_instance, "try_number", None) or 1)
+        self.blind = self._store is None and number > 1
         found = self._get(self._key)
         self._earlier = found if found and found.get("di_job_id") == di_job_id else None
         if self._earlier is not None:
             self._tell(self._earlier)
+        elif self.blind and not self._begins_anew(context, number):
+            # Airflow dropped what an earlier try told. Should this one end before it knows better, a restart must still
+            # learn that the request may have been sent.
+            self._note(status_before=None, request_id=None)
+
+    def _begins_anew(self, context: Mapping[str, Any], number: int) -> bool:
+        """Whether the task was cleared right before this try: then no restart is owed for what was before."""
+        retries, granted = getattr(context.get("task"), "retries", None), self._tries_granted
+        return retries is not None and granted is not None and number <= granted - retries + 1
 
     @property
     def status_before(self) -> str | None:
@@ -81,7 +91,7 @@ class RequestMemory:
             self._store.set(self._deadline_key, note)
         return otherwise
 
-    def _note(self, *, status_before: str, request_id: str | None) -> None:
+    def _note(self, *, status_before: str | None, request_id: str | None) -> None:
         self._keep({"di_job_id": self._di_job_id, "status_before": status_before, "request_id": request_id})
 
     def _keep(self, note: dict[str, Any]) -> None:

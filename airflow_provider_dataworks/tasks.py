@@ -85,6 +85,8 @@ class DIJobTask(MappedRetries, _Task):
             self.log.warning("An earlier try of this task may have sent it: %s is taken for this run's.", before)
         if outcome.sent or assumed:
             memory.confirm(before, outcome.request_id)
+        elif memory.blind:
+            memory.forget()
         self.push_link(context, job)
         return {
             "by_us": outcome.sent or assumed or memory.status_before is not None,
