@@ -83,17 +83,24 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; then go on looking, here or in the triggerer."""
+        from airflow_provider_dataworks.client import calls
         from airflow_provider_dataworks.client.replies import Verdict
+        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.memory import fixed_deadline
 
         if not self.deferrable:
             return super().execute(context)
+        with crossing():
+            di_job_id = calls.int64(self.di_job_id, "di_job_id")
+        # As with Airflow's own sensors, a retry does not begin the time anew.
+        deadline = fixed_deadline(context, "check", di_job_id, self.hook.now() + self.timeout)
         looked = self.poke(context)
         if looked.is_done:
             return looked.xcom_value
         self.defer_until(
             self._seen[-1],
             Verdict(self.accept),
-            deadline=self.hook.now() + self.timeout,
+            deadline=deadline,
             poll_interval=self.poke_interval,
             report={"status_before": str(self._seen[0].status)},
         )
