@@ -65,6 +65,7 @@ class MaintenanceWindow:
     :param timezone: IANA name of the zone whose clock counts, for example ``Europe/Berlin``.
     :param freeze: dates of that zone on which no window is open: each a date, ISO text such as ``2026-01-31``, or a
         range with both ends included, as a pair of these or as text such as ``2026-01-29/2026-02-02``.
+        A pair outside a list is refused: it may mean a range, or two days.
     :raises DataWorksInvalidRequest: (a ValueError) for what makes no sense, and where openings would overlap.
     """
 

@@ -157,6 +157,8 @@ def test_a_freeze_without_end_leaves_no_opening() -> None:
         ({"freeze": [("2026-01-01", "2026-01-02", "2026-01-03")]}, "is not a date or a range"),
         ({"freeze": [("2026-02-02", "2026-01-29")]}, "ends before it starts"),
         ({"freeze": 5}, "is not a date"),
+        ({"freeze": ("2026-12-30", "2027-01-04")}, "may mean a range, or two days"),
+        ({"freeze": (date(2026, 12, 30), date(2027, 1, 4))}, "may mean a range, or two days"),
     ],
     ids=str,
 )
