@@ -126,7 +126,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         from airflow_provider_dataworks.client import calls
         from airflow_provider_dataworks.guard import window_end
 
-        least = calls.seconds(self.min_remaining, "min_remaining")
+        least = calls.seconds(self.min_remaining, "min_remaining") if self.min_remaining != 0 else 0.0
         end = partial(window_end, self.window, outside=self.outside_window, ignore=self.ignore_window)
         # A stop that is under way already may be seen to its end as long as the window is open at all.
         closes = end(now=self.hook.now(), needed=0.0 if memory.status_before else least)

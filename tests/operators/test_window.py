@@ -145,6 +145,13 @@ def test_a_retry_may_see_its_own_stop_through_while_the_window_lasts(
     assert execute()["stopped_by_this_run"] is True
 
 
+def test_nothing_need_remain_where_the_author_says_so(execute: Callable[..., dict[str, Any]], clock: Clock) -> None:
+    """Zero is a number of seconds that somebody can mean."""
+    clock.time = CLOSES - 50
+
+    assert execute(min_remaining=0)["status"] == "Stopped"
+
+
 def test_a_look_that_takes_long_does_not_lead_to_a_late_stop(
     execute: Callable[..., dict[str, Any]], clock: Clock, emulator: Emulator
 ) -> None:
