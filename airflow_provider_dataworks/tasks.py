@@ -94,9 +94,15 @@ class DIJobTask(MappedRetries, _Task):
             "request_id": outcome.request_id or memory.request_id,
         }
 
-    def settled(
-        self, plan: changes.Plan, outcome: changes.Change, job: DIJob, verdict: Verdict, report: dict[str, Any]
-    ) -> DIJob:
+    def verdict(self, report: dict[str, Any]) -> Verdict:
+        """
+        Return when the wait is over.
+
+        :param report: what was done, as :meth:`reported` returns it.
+        """
+        raise NotImplementedError
+
+    def settled(self, plan: changes.Plan, outcome: changes.Change, job: DIJob, report: dict[str, Any]) -> DIJob:
         """
         Wait until the job is where it is wanted, here or in the triggerer, or look once if it is not waited for.
 
@@ -105,35 +111,34 @@ class DIJobTask(MappedRetries, _Task):
         """
         from airflow_provider_dataworks.client import flows
 
+        verdict = self.verdict(report)
         if not self.wait_for_completion:
             job = self.hook.get_di_job(job.id) if outcome.sent else job
             verdict(job)
             return job
         deadline, poll_interval = plan.deadline, plan.poll_interval
         if self.deferrable and (outcome.sent or not verdict(job)):
-            self.defer_until(job, verdict, deadline=deadline, poll_interval=poll_interval, report=report)
+            self.defer_until(job, deadline=deadline, poll_interval=poll_interval, report=report)
         flow = flows.wait(self.hook.service, job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
         return self.hook.run(flow)
 
     def defer_until(
         self,
         job: DIJob,
-        verdict: Verdict,
         *,
         deadline: float,
         poll_interval: float,
-        report: dict[str, Any] | None = None,
+        report: dict[str, Any],
     ) -> NoReturn:
         """
         Hand the wait to the triggerer; the task goes on in ``execute_complete``.
 
         :param job: as seen last.
-        :param verdict: when the wait is over.
         :param deadline: epoch seconds; ``execution_timeout`` ends the wait as well, which Airflow does not see to.
         """
         from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
-        now = self.hook.now()
+        now, verdict = self.hook.now(), self.verdict(report)
         if self.execution_timeout is not None:
             deadline = min(deadline, now + self.execution_timeout.total_seconds())
         trigger = DIJobStatusTrigger(
@@ -157,12 +162,16 @@ class DIJobTask(MappedRetries, _Task):
         :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
         """
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.triggers.events import outcome_of
+        from airflow_provider_dataworks.triggers.events import not_understood, outcome_of
 
         with crossing():
             job = outcome_of(event)
-            report = event.get("report")
-            return self.result(job, report if isinstance(report, dict) else {})
+            given = event.get("report")
+            report = given if isinstance(given, dict) else {}
+            # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
+            if not self.verdict(report)(job):
+                raise not_understood(event)
+            return self.result(job, report)
 
     def result(self, job: DIJob, report: dict[str, Any]) -> dict[str, Any]:
         """

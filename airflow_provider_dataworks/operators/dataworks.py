@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_dataworks.client import changes
-    from airflow_provider_dataworks.client.replies import DIJob
+    from airflow_provider_dataworks.client.replies import DIJob, Verdict
     from airflow_provider_dataworks.memory import RequestMemory
     from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -142,16 +142,21 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
         """Wait for the stop, here or in the triggerer, or look once where the author does not want to wait."""
-        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+        from airflow_provider_dataworks.client.replies import JobStatus
 
         job = outcome.job
         if job.status is JobStatus.INITIALIZED and not outcome.sent:
             self.log.warning("DI job %s never ran (Initialized), and DataWorks refuses to stop it.", job.id)
             return job
+        return self.settled(plan, outcome, job, report)
+
+    def verdict(self, report: dict[str, Any]) -> Verdict:
+        """Return when the job counts as stopped."""
+        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+
         # A job that failed by itself does not run either; one that failed after our stop may not be clean.
-        failed = () if report["by_us"] else (JobStatus.FAILED,)
-        verdict = Verdict((JobStatus.STOPPED, JobStatus.FINISHED, *failed))
-        return self.settled(plan, outcome, job, verdict, report)
+        failed = () if report.get("by_us") else (JobStatus.FAILED,)
+        return Verdict((JobStatus.STOPPED, JobStatus.FINISHED, *failed))
 
 
 class StartDIJobOperator(DIJobTask, BaseOperator):
@@ -268,12 +273,17 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
         return asked
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
-        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+        from airflow_provider_dataworks.client.replies import JobStatus
 
         # What was seen before the start no longer counts: a job that had failed is starting now.
         job = replace(outcome.job, status=JobStatus.INITIALIZED) if outcome.sent else outcome.job
-        verdict = Verdict((JobStatus.RUNNING, JobStatus.FINISHED), fail_on=(JobStatus.FAILED,))
-        return self.settled(plan, outcome, job, verdict, report)
+        return self.settled(plan, outcome, job, report)
+
+    def verdict(self, report: dict[str, Any]) -> Verdict:
+        """Return when the job counts as started."""
+        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+
+        return Verdict((JobStatus.RUNNING, JobStatus.FINISHED), fail_on=(JobStatus.FAILED,))
 
     def result(self, job: DIJob, report: dict[str, Any]) -> dict[str, Any]:
         """Return what the task pushes as its XCom."""

@@ -14,7 +14,7 @@ from airflow_provider_dataworks.tasks import DIJobTask
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_dataworks.client.replies import DIJob
+    from airflow_provider_dataworks.client.replies import DIJob, Verdict
 
 _MAY_BE_ACCEPTED = ("Stopped", "Finished", "Failed", "Initialized")
 
@@ -84,7 +84,6 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Look once; then go on looking, here or in the triggerer."""
         from airflow_provider_dataworks.client import calls
-        from airflow_provider_dataworks.client.replies import Verdict
         from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.memory import fixed_deadline
 
@@ -99,7 +98,6 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
             return looked.xcom_value
         self.defer_until(
             self._seen[-1],
-            Verdict(self.accept),
             deadline=deadline,
             poll_interval=self.poke_interval,
             report={"status_before": str(self._seen[0].status)},
@@ -107,7 +105,6 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once."""
-        from airflow_provider_dataworks.client.replies import Verdict
         from airflow_provider_dataworks.failures import crossing
 
         job = self.hook.get_di_job(self.di_job_id)
@@ -115,8 +112,14 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
             self.push_link(context, job)
         self._seen = [*self._seen[:1], job]
         with crossing():
-            if not Verdict(self.accept)(job):
+            if not self.verdict({})(job):
                 self.log.info("DI job %s is %s.", job.id, job.status)
                 return PokeReturnValue(is_done=False)
         report = {"status_before": str(self._seen[0].status)}
         return PokeReturnValue(is_done=True, xcom_value=self.result(job, report))
+
+    def verdict(self, report: dict[str, Any]) -> Verdict:
+        """Return when the wait is over; see ``accept``."""
+        from airflow_provider_dataworks.client.replies import Verdict
+
+        return Verdict(self.accept)

@@ -42,7 +42,12 @@ def outcome_of(event: object) -> DIJob:
         error = _error(found["error"]) if found.get("outcome") == "failed" else None
     except (KeyError, TypeError, AttributeError):
         error = None
-    raise error or DataWorksError(
+    raise error or not_understood(event)
+
+
+def not_understood(event: object) -> DataWorksError:
+    """Error for an event of which it is not known what it means for the task; permanent."""
+    return DataWorksError(
         f"the trigger sent an event that is not understood: {str(event)[:200]!r}.",
         **TROUBLES["mixed-versions"].advice,
     )

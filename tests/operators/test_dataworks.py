@@ -11,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
+from airflow_provider_dataworks.client.replies import DIJob, JobStatus
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
@@ -566,3 +567,12 @@ def test_a_wait_that_ended_badly_fails_the_task_for_good(event: Any, error: type
 def test_deferrable_follows_the_deployments_default() -> None:
     """Airflow's [operators] default_deferrable, which is off here."""
     assert StopDIJobOperator(task_id="stop", di_job_id=JOB).deferrable is False
+
+
+@pytest.mark.parametrize("status", ["Running", "Stopping", "Initialized", "Migrating"])
+def test_a_wait_that_ended_too_early_is_no_success(status: str) -> None:
+    """Whatever a trigger of another version was told: maintenance may not begin on a job that runs."""
+    event = {**event_for(DIJob(JOB, JobStatus.read(status))), "report": {"by_us": True}}
+
+    with pytest.raises(DataWorksError, match="not understood"):
+        StopDIJobOperator(task_id="stop", di_job_id=JOB).execute_complete({}, event)  # type: ignore[arg-type]
