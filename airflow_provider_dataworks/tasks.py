@@ -65,7 +65,35 @@ class DIJobTask(MappedRetries, _Task):
             asked_before=memory.status_before is not None,
             remember=memory.remember,
             forget=memory.forget,
+            patient=not self.deferrable,
         )
+
+    def decided(self, context: Context, plan: changes.Plan, outcome: changes.Change, passing: Collection[str]) -> None:
+        """
+        Hand over to the triggerer the wait for a status in which something can be done, if that is what is needed.
+
+        :param passing: documented statuses that have to change by themselves first, as one that is not documented has.
+        """
+        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+
+        if outcome.undecided:
+            self.push_link(context, outcome.job)
+            self.log.info("DI job %s is %s: that has to change first.", outcome.job.id, outcome.job.status)
+            until = Verdict(tuple(status for status in JobStatus if status not in passing), fail_on=())
+            self._defer("execute_again", outcome.job, until, plan.deadline, plan.poll_interval, {})
+
+    def execute_again(self, context: Context, event: Any = None) -> Any:
+        """
+        Begin anew, now that something can be done.
+
+        :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
+        """
+        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.triggers.events import outcome_of
+
+        with crossing():
+            outcome_of(event)
+        return self.execute(context)
 
     def reported(
         self, context: Context, call: str, outcome: changes.Change, memory: RequestMemory, effect: tuple[str, ...]
@@ -122,23 +150,21 @@ class DIJobTask(MappedRetries, _Task):
         flow = flows.wait(self.hook.service, job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
         return self.hook.run(flow)
 
-    def defer_until(
-        self,
-        job: DIJob,
-        *,
-        deadline: float,
-        poll_interval: float,
-        report: dict[str, Any],
-    ) -> NoReturn:
+    def defer_until(self, job: DIJob, *, deadline: float, poll_interval: float, report: dict[str, Any]) -> NoReturn:
         """
         Hand the wait to the triggerer; the task goes on in ``execute_complete``.
 
         :param job: as seen last.
         :param deadline: epoch seconds; ``execution_timeout`` ends the wait as well, which Airflow does not see to.
         """
+        self._defer("execute_complete", job, self.verdict(report), deadline, poll_interval, report)
+
+    def _defer(
+        self, method: str, job: DIJob, verdict: Verdict, deadline: float, poll_interval: float, report: dict[str, Any]
+    ) -> NoReturn:
         from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
-        now, verdict = self.hook.now(), self.verdict(report)
+        now = self.hook.now()
         if self.execution_timeout is not None:
             deadline = min(deadline, now + self.execution_timeout.total_seconds())
         trigger = DIJobStatusTrigger(
@@ -152,7 +178,7 @@ class DIJobTask(MappedRetries, _Task):
             report=report,
         )
         backstop = timedelta(seconds=max(0.0, deadline - now) + _BACKSTOP)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
+        self.defer(trigger=trigger, method_name=method, timeout=backstop)
         raise AssertionError("defer() returned")
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:

@@ -116,6 +116,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
             memory = RequestMemory(context, "stop", di_job_id)
             plan = self._within_window(self.plan(di_job_id, memory), memory)
             outcome = self.hook.run(changes.stop(self.hook.service, plan, instance_id))
+            self.decided(context, plan, outcome, ())
             report = self.reported(context, "StopDIJob", outcome, memory, ("Stopping", "Stopped"))
             return self.result(self._settled(plan, outcome, report), report)
 
@@ -252,6 +253,7 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
             plan = self.plan(di_job_id, memory)
             flow = changes.start(self.hook.service, plan, start_time=start_time, force_to_rerun=self.force_to_rerun)
             outcome = self.hook.run(flow)
+            self.decided(context, plan, outcome, ("Stopping",))
             report = self.reported(context, "StartDIJob", outcome, memory, ("Initialized", "Running"))
             return self.result(self._settled(plan, outcome, report), report)
 
@@ -260,10 +262,8 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
         given = self.only_if_stopped_by
         asked = [given] if isinstance(given, str) else list(given or ())
         if asked and self.has_dag():  # type: ignore[no-untyped-call]
-            tasks = {task.task_id: getattr(task, "operator_class", type(task)) for task in self.dag.tasks}
-            stops = [
-                name for name, kind in tasks.items() if isinstance(kind, type) and issubclass(kind, StopDIJobOperator)
-            ]
+            kinds = {task.task_id: getattr(task, "operator_class", type(task)) for task in self.dag.tasks}
+            stops = [name for name, kind in kinds.items() if StopDIJobOperator in getattr(kind, "__mro__", ())]
             if wrong := [name for name in asked if name not in stops]:
                 from airflow_provider_dataworks.client.settings import refusal
 

@@ -214,6 +214,40 @@ def test_not_waiting_returns_the_status_after_the_request(execute: Callable[...,
     assert clock.slept == []
 
 
+def test_a_deferred_start_waits_out_a_stop_in_the_triggerer_too(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, hook: DataWorksHook, clock: Clock
+) -> None:
+    """It holds no worker slot for it; it begins anew when the job has stopped, to the same deadline."""
+    emulator.set_status(JOB, "Running")
+    hook.stop_di_job(JOB)
+    with pytest.raises(TaskDeferred) as waiting:
+        execute(deferrable=True, timeout=600)
+    first = waiting.value.trigger.serialize()[1]
+    clock.sleep(60)
+    operator = StartDIJobOperator(task_id="start", di_job_id=JOB, deferrable=True)
+    operator.hook = hook
+    event = event_for(hook.get_di_job(JOB))
+
+    with pytest.raises(TaskDeferred) as starting:
+        operator.execute_again({"ti": Told({})}, event)
+
+    assert waiting.value.method_name == "execute_again"
+    assert "Stopping" not in first["accept"]
+    assert (first["deadline"], first["fail_on"]) == (clock.time - 60 + 600, [])
+    assert starting.value.method_name == "execute_complete"
+    assert (emulator.job(JOB).start_calls, clock.slept) == (1, [60])
+
+
+def test_a_wait_for_a_stop_that_ended_badly_starts_nothing(emulator: Emulator) -> None:
+    """The error is the one that happened in the trigger."""
+    operator = StartDIJobOperator(task_id="start", di_job_id=JOB, deferrable=True)
+
+    with pytest.raises(DIJobWaitTimeout):
+        operator.execute_again({}, event_for(DIJobWaitTimeout("over", last_status="Stopping")))  # type: ignore[arg-type]
+
+    assert emulator.calls == []
+
+
 def test_a_deferred_start_hands_its_wait_over(
     execute: Callable[..., dict[str, Any]], emulator: Emulator, hook: DataWorksHook, clock: Clock
 ) -> None:
