@@ -39,7 +39,8 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
     :param retry_exponential_backoff: as in Airflow; on.
     :param kwargs: Airflow's sensor arguments: ``poke_interval`` and ``timeout`` in seconds, ``mode`` ``poke`` or
         ``reschedule``.
-    :return: the same dict as ``StopDIJobOperator``; ``stopped_by_this_run`` is ``False``, ``request_id`` is ``None``.
+    :return: the same dict as ``StopDIJobOperator``; ``stopped_by_this_run`` is ``False``, ``request_id`` is ``None``,
+        and ``status_before`` what was seen first, in mode ``reschedule`` what the last look saw.
     """
 
     template_fields: Sequence[str] = ("di_job_id", "dataworks_conn_id")
