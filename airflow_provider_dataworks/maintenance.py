@@ -203,11 +203,9 @@ def _refuse_what_breaks_the_promise(dag: Any) -> None:
 
 def overrun_alert(window: MaintenanceWindow, callback: Any) -> Any:
     """
-    Return an alert for ``DAG(deadline=...)`` that calls back when a run is not over the window's duration after it was
-    queued.
+    Return an alert for ``DAG(deadline=...)``, for a run that is not over the window's duration after it was queued.
 
-    For a run that the scheduler made on time that is as the window closes, unless a freeze closes it earlier; for one
-    that came late, it is later.
+    Where the scheduler was on time, that is as the window closes, unless a freeze closes it earlier.
 
     :param window: what the DAG's ``schedule`` was made from.
     :param callback: Airflow's ``AsyncCallback`` or ``SyncCallback``.
