@@ -32,6 +32,10 @@ __all__ = ["DIJobMaintenance", "MaintenanceWindow", "jobs_stopped", "overrun_ale
 
 # A restart goes on trying for about five hours: a job that stays down is the one thing that may not happen.
 _RESTART = {"retries": 30, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": False, "poll_interval": 30}
+# Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
+# restart that waits for that of the last run leaves jobs down.
+_IN_ORDER: dict[str, Any] = {"trigger_rule": "all_success"}
+_AT_ONCE: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
 _REJECT = {"defaults": "Reject", "response_timeout": timedelta(hours=1)}
 
 
@@ -48,7 +52,8 @@ class DIJobMaintenance(TaskGroup):
     ``done``, a leaf that keeps failures visible. The restart runs when stop, check or maintenance fail, and when the
     run is marked failed by hand; it starts only what this run stopped; and if it fails, the run fails: of several jobs
     (mapped tasks) a further teardown, ``restarted``, names those that are still down. One thing no DAG can promise:
-    ``dagrun_timeout`` skips teardowns too, so a DAG that has one is refused.
+    ``dagrun_timeout`` skips teardowns too, so a DAG that has one is refused; so is one with ``fail_fast``, which hides
+    that the maintenance failed.
 
     Used as a decorator, the function's tasks are the maintenance::
 
@@ -58,7 +63,8 @@ class DIJobMaintenance(TaskGroup):
 
     :param di_job_ids: one id, several, a template for one, or what a task returns (a list of ids).
     :param window: see ``StopDIJobOperator``; outside it nothing is touched.
-    :param dataworks_conn_id: Airflow connection of type ``dataworks``.
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``; without it that of ``default_args``, or
+        ``dataworks_default``.
     :param approval: ask a person first (Airflow 3.1 and later): ``True``, or arguments of Airflow's
         ``ApprovalOperator``. Nobody answering within an hour counts as no, and then nothing is stopped.
     :param stop_args: further arguments of ``StopDIJobOperator``.
@@ -66,7 +72,7 @@ class DIJobMaintenance(TaskGroup):
     :param restart_args: further arguments of ``StartDIJobOperator``.
     :param group_id: id of the group; the ids of ``stop`` and the others begin with it, those of your tasks do not.
     :param kwargs: arguments of Airflow's ``TaskGroup``.
-    :raises ValueError: the DAG has a ``dagrun_timeout``.
+    :raises ValueError: the DAG has a ``dagrun_timeout`` or ``fail_fast``.
     """
 
     def __init__(
@@ -75,7 +81,7 @@ class DIJobMaintenance(TaskGroup):
         *,
         di_job_ids: Any,
         window: MaintenanceWindow | Mapping[str, Any] | str | None = None,
-        dataworks_conn_id: str = "dataworks_default",
+        dataworks_conn_id: str | None = None,
         approval: bool | Mapping[str, Any] = False,
         stop_args: Mapping[str, Any] | None = None,
         check_args: Mapping[str, Any] | None = None,
@@ -83,53 +89,64 @@ class DIJobMaintenance(TaskGroup):
         **kwargs: Any,
     ) -> None:
         super().__init__(group_id=group_id, **kwargs)
-        if getattr(self.dag, "dagrun_timeout", None) is not None:
-            raise ValueError(
-                f"dagrun_timeout: DAG {self.dag.dag_id!r} has one, and it would skip the restart, leaving jobs down. "
-                "Remove it; give tasks an execution_timeout, and use overrun_alert() to be told."
-            )
+        _refuse_what_breaks_the_promise(self.dag)
         self._ids = di_job_ids
-        self._window = window
         self._approval = approval
-        self._common = {"dataworks_conn_id": dataworks_conn_id}
-        self._stop_args, self._check_args = dict(stop_args or {}), dict(check_args or {})
-        self._restart_args = {**_RESTART, **(restart_args or {})}
+        # What is not given here is not handed on: the DAG's default_args may hold it.
+        self._common = {} if dataworks_conn_id is None else {"dataworks_conn_id": dataworks_conn_id}
+        # As JSON primitives, for a mapped task's arguments.
+        given = window.to_json() if isinstance(window, MaintenanceWindow) else window
+        self._window = {} if given is None else {"window": given}
+        self._stop_args, self._check_args = {**_IN_ORDER, **(stop_args or {})}, {**_IN_ORDER, **(check_args or {})}
+        self._restart_args = {**_RESTART, **_AT_ONCE, **(restart_args or {})}
 
     def __enter__(self) -> DIJobMaintenance:
         """Make the tasks before yours."""
         super().__enter__()
-        self.open = EmptyOperator(task_id="open").as_setup()  # type: ignore[no-untyped-call]
-        window = self._window.to_json() if isinstance(self._window, MaintenanceWindow) else self._window
-        self.stop = self._each(StopDIJobOperator, "stop", window=window, **self._stop_args)
+        try:
+            self._before()
+        except BaseException as error:
+            # Else the group stays the current one, and takes in the tasks of the next DAG of this process.
+            super().__exit__(type(error), error, error.__traceback__)  # type: ignore[no-untyped-call]
+            raise
+        return self
+
+    def _before(self) -> None:
+        self.open = EmptyOperator(task_id="open", **_IN_ORDER).as_setup()  # type: ignore[no-untyped-call]
+        self.stop = self._each(StopDIJobOperator, "stop", **self._window, **self._stop_args)
         # A job that failed does not run either; the stop let it pass, with a warning.
         accept = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
         self.check = self._each(DIJobStoppedSensor, "check", **accept)
         self.open >> self.stop >> self.check
-        if self._approval:
+        if isinstance(self._approval, Mapping) or self._approval:
             self._approve() >> self.open
         self.work = TaskGroup("work", prefix_group_id=False, tooltip="The maintenance itself")
         self.work.__enter__()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Make the tasks behind yours, and wire all."""
-        self.work.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
-        if kind is None:
-            # Made here, so that they stand behind the maintenance in the graph as well.
-            restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
-            self.restart = self._each(StartDIJobOperator, "restart", **restart)
-            self.done = EmptyOperator(task_id="done")
-            last = self.work if self.work.children else self.check
-            if self.work.children:
-                self.check >> self.work
-            last >> self.restart.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
-            # The leaf is no teardown: without it a failed stop would end in a green run.
-            last >> self.done
-            if hasattr(self.restart, "partial_kwargs"):
-                self.restart >> self._outcome()
-        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        try:
+            self.work.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+            if kind is None:
+                self._behind()
+        finally:
+            super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+
+    def _behind(self) -> None:
+        # Made here, so that they stand behind the maintenance in the graph as well.
+        restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
+        self.restart = self._each(StartDIJobOperator, "restart", **restart)
+        self.done = EmptyOperator(task_id="done", **_IN_ORDER)
+        last = self.work if self.work.children else self.check
+        if self.work.children:
+            self.check >> self.work
+        last >> self.restart.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
+        # The leaf is no teardown: without it a failed stop would end in a green run.
+        last >> self.done
+        if hasattr(self.restart, "partial_kwargs"):
+            self.restart >> self._outcome()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., DIJobMaintenance]:
         """Return a function that makes the group, with the tasks the given one makes as maintenance."""
@@ -154,7 +171,7 @@ class DIJobMaintenance(TaskGroup):
     def _outcome(self) -> Any:
         # Only a teardown that is not mapped keeps, in Airflow's serialized DAG, that its failure fails the run.
         self.outcome = RestartOutcomeOperator(
-            task_id="restarted", stopped_by=[self.stop.task_id], started_by=[self.restart.task_id]
+            task_id="restarted", stopped_by=[self.stop.task_id], started_by=[self.restart.task_id], **_AT_ONCE
         )
         return self.outcome.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
 
@@ -170,9 +187,25 @@ class DIJobMaintenance(TaskGroup):
         return ApprovalOperator(task_id="approve", **{"subject": subject, **_REJECT, **given})
 
 
+def _refuse_what_breaks_the_promise(dag: Any) -> None:
+    if getattr(dag, "dagrun_timeout", None) is not None:
+        raise ValueError(
+            f"dagrun_timeout: DAG {dag.dag_id!r} has one, and it would skip the restart, leaving jobs down. "
+            "Remove it; give tasks an execution_timeout, and use overrun_alert() to be told."
+        )
+    # It skips what is left when a task fails, the leaf too: of a failed maintenance the run ends in success.
+    if getattr(dag, "fail_fast", False) or getattr(dag, "fail_stop", False):  # 2.11 says fail_stop
+        raise ValueError(
+            f"fail_fast: DAG {dag.dag_id!r} has it, and a failed maintenance would end in a green run. Remove it; a "
+            "task that fails keeps those behind it from running anyhow."
+        )
+
+
 def overrun_alert(window: MaintenanceWindow, callback: Any) -> Any:
     """
-    Return an alert for ``DAG(deadline=...)`` that calls back when a run is not over as its window closes.
+    Return an alert for ``DAG(deadline=...)``, for a run that is not over the window's duration after it was queued.
+
+    Where the scheduler was on time, that is as the window closes, unless a freeze closes it earlier.
 
     :param window: what the DAG's ``schedule`` was made from.
     :param callback: Airflow's ``AsyncCallback`` or ``SyncCallback``.

@@ -29,15 +29,25 @@ class RequestMemory:
     def __init__(self, context: Mapping[str, Any], kind: str, di_job_id: int) -> None:
         self._store = context.get("task_state_store")
         self._task_instance = context.get("ti")
-        self._key, self._deadline_key = f"dataworks_{kind}", f"dataworks_{kind}_deadline"
+        self._context, self._kind, self._key = context, kind, f"dataworks_{kind}"
         self._di_job_id = di_job_id
-        self._tries_granted = getattr(self._task_instance, "max_tries", None)
         # Without a store nobody can tell what earlier tries did.
-        self.blind = self._store is None and int(getattr(self._task_instance, "try_number", None) or 1) > 1
-        found = self._get(self._key)
-        self._earlier = found if found and found.get("di_job_id") == di_job_id else None
+        number = int(getattr(self._task_instance, "try_number", None) or 1)
+        self.blind = self._store is None and number > 1
+        found = self._store.get(self._key) if self._store is not None else None
+        self._earlier = found if isinstance(found, dict) and found.get("di_job_id") == di_job_id else None
         if self._earlier is not None:
             self._tell(self._earlier)
+        elif self.blind and not self._begins_anew(context, number):
+            # Airflow dropped what an earlier try told. Should this one end before it knows better, a restart must still
+            # learn that the request may have been sent.
+            self._note(status_before=None, request_id=None)
+
+    def _begins_anew(self, context: Mapping[str, Any], number: int) -> bool:
+        """Whether the task was cleared right before this try: then no restart is owed for what was before."""
+        retries = getattr(context.get("task"), "retries", None)
+        granted = getattr(self._task_instance, "max_tries", None)
+        return retries is not None and granted is not None and number <= granted - retries + 1
 
     @property
     def status_before(self) -> str | None:
@@ -72,16 +82,9 @@ class RequestMemory:
 
         :param otherwise: epoch seconds to use where nothing is fixed yet.
         """
-        found = self._get(self._deadline_key)
-        # Clearing a task grants new tries, and whoever clears it wants a whole new wait.
-        if found and found.get("tries_granted") == self._tries_granted and found.get("di_job_id") == self._di_job_id:
-            return float(found["at"])
-        if self._store is not None:
-            note = {"at": otherwise, "tries_granted": self._tries_granted, "di_job_id": self._di_job_id}
-            self._store.set(self._deadline_key, note)
-        return otherwise
+        return fixed_deadline(self._context, self._kind, self._di_job_id, otherwise)
 
-    def _note(self, *, status_before: str, request_id: str | None) -> None:
+    def _note(self, *, status_before: str | None, request_id: str | None) -> None:
         self._keep({"di_job_id": self._di_job_id, "status_before": status_before, "request_id": request_id})
 
     def _keep(self, note: dict[str, Any]) -> None:
@@ -93,9 +96,24 @@ class RequestMemory:
         if self._task_instance is not None:
             self._task_instance.xcom_push(key=self._key, value=note)
 
-    def _get(self, key: str) -> dict[str, Any] | None:
-        found = self._store.get(key) if self._store is not None else None
-        return found if isinstance(found, dict) else None
+
+def fixed_deadline(context: Mapping[str, Any], kind: str, di_job_id: int, otherwise: float) -> float:
+    """
+    Return the epoch second at which a task's wait ends, as its first try fixed it where Airflow can remember that.
+
+    :param kind: what waits: ``stop``, ``start`` or ``check``.
+    :param otherwise: epoch seconds to use where nothing is fixed yet.
+    """
+    store, granted = context.get("task_state_store"), getattr(context.get("ti"), "max_tries", None)
+    if store is None:
+        return otherwise
+    key = f"dataworks_{kind}_deadline"
+    found = store.get(key)
+    # Clearing a task grants new tries, and whoever clears it wants a whole new wait.
+    if isinstance(found, dict) and found.get("tries_granted") == granted and found.get("di_job_id") == di_job_id:
+        return float(found["at"])
+    store.set(key, {"at": otherwise, "tries_granted": granted, "di_job_id": di_job_id})
+    return otherwise
 
 
 def jobs_stopped(

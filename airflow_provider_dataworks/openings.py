@@ -178,12 +178,20 @@ def read_freeze(freeze: Any) -> tuple[tuple[date, date], ...]:
     entries = [freeze] if isinstance(freeze, (date, str)) else freeze
     if not isinstance(entries, Iterable):
         raise _bad_freeze(freeze)
+    if isinstance(entries, tuple) and len(entries) == 2 and all(map(_is_one_day, entries)):
+        # Taken for two days, the days of a range that was meant would be open.
+        remedy = "Give [(first, last)] for a range, or [one, other] for two days."
+        raise refuse("freeze", f"{entries!r} may mean a range, or two days", remedy)
     merged: list[tuple[date, date]] = []
     for first, last in sorted(map(_range, entries)):
         if merged and first.toordinal() <= merged[-1][1].toordinal() + 1:
             first, last = merged[-1][0], max(last, merged.pop()[1])
         merged.append((first, last))
     return tuple(merged)
+
+
+def _is_one_day(entry: Any) -> bool:
+    return isinstance(entry, date) or (isinstance(entry, str) and "/" not in entry)
 
 
 def _range(entry: Any) -> tuple[date, date]:

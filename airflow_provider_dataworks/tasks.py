@@ -65,7 +65,35 @@ class DIJobTask(MappedRetries, _Task):
             asked_before=memory.status_before is not None,
             remember=memory.remember,
             forget=memory.forget,
+            patient=not self.deferrable,
         )
+
+    def decided(self, context: Context, plan: changes.Plan, outcome: changes.Change, passing: Collection[str]) -> None:
+        """
+        Hand over to the triggerer the wait for a status in which something can be done, if that is what is needed.
+
+        :param passing: documented statuses that have to change by themselves first, as one that is not documented has.
+        """
+        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+
+        if outcome.undecided:
+            self.push_link(context, outcome.job)
+            self.log.info("DI job %s is %s: that has to change first.", outcome.job.id, outcome.job.status)
+            until = Verdict(tuple(status for status in JobStatus if status not in passing), fail_on=())
+            self._defer("execute_again", outcome.job, until, plan.deadline, plan.poll_interval, {})
+
+    def execute_again(self, context: Context, event: Any = None) -> Any:
+        """
+        Begin anew, now that something can be done.
+
+        :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
+        """
+        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.triggers.events import outcome_of
+
+        with crossing():
+            outcome_of(event)
+        return self.execute(context)
 
     def reported(
         self, context: Context, call: str, outcome: changes.Change, memory: RequestMemory, effect: tuple[str, ...]
@@ -99,6 +127,8 @@ class DIJobTask(MappedRetries, _Task):
             self.log.warning("An earlier try of this task may have sent it: %s is taken for this run's.", before)
         if outcome.sent or assumed:
             memory.confirm(before, outcome.request_id)
+        elif memory.blind:
+            memory.forget()
         self.push_link(context, job)
         return {
             "by_us": outcome.sent or assumed or memory.status_before is not None,
@@ -106,9 +136,15 @@ class DIJobTask(MappedRetries, _Task):
             "request_id": outcome.request_id or memory.request_id,
         }
 
-    def settled(
-        self, plan: changes.Plan, outcome: changes.Change, job: DIJob, verdict: Verdict, report: dict[str, Any]
-    ) -> DIJob:
+    def verdict(self, report: dict[str, Any]) -> Verdict:
+        """
+        Return when the wait is over.
+
+        :param report: what was done, as :meth:`reported` returns it.
+        """
+        raise NotImplementedError
+
+    def settled(self, plan: changes.Plan, outcome: changes.Change, job: DIJob, report: dict[str, Any]) -> DIJob:
         """
         Wait until the job is where it is wanted, here or in the triggerer, or look once if it is not waited for.
 
@@ -117,6 +153,7 @@ class DIJobTask(MappedRetries, _Task):
         """
         from airflow_provider_dataworks.client import flows
 
+        verdict = self.verdict(report)
         if not self.wait_for_completion:
             job = self.hook.get_di_job(job.id) if outcome.sent else job
             verdict(job)
@@ -124,27 +161,23 @@ class DIJobTask(MappedRetries, _Task):
         deadline, poll_interval = plan.deadline, plan.poll_interval
         if outcome.sent or not verdict(job):
             if self.deferrable:
-                self.defer_until(job, verdict, deadline=deadline, poll_interval=poll_interval, report=report)
+                self.defer_until(job, deadline=deadline, poll_interval=poll_interval, report=report)
             self._say_wait("Waiting", job, verdict, deadline)
         flow = flows.wait(self.hook.service, job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
         return self.hook.run(flow)
 
-    def defer_until(
-        self,
-        job: DIJob,
-        verdict: Verdict,
-        *,
-        deadline: float,
-        poll_interval: float,
-        report: dict[str, Any] | None = None,
-    ) -> NoReturn:
+    def defer_until(self, job: DIJob, *, deadline: float, poll_interval: float, report: dict[str, Any]) -> NoReturn:
         """
         Hand the wait to the triggerer; the task goes on in ``execute_complete``.
 
         :param job: as seen last.
-        :param verdict: when the wait is over.
         :param deadline: epoch seconds; ``execution_timeout`` ends the wait as well, which Airflow does not see to.
         """
+        self._defer("execute_complete", job, self.verdict(report), deadline, poll_interval, report)
+
+    def _defer(
+        self, method: str, job: DIJob, verdict: Verdict, deadline: float, poll_interval: float, report: dict[str, Any]
+    ) -> NoReturn:
         from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
         now = self.hook.now()
@@ -162,7 +195,7 @@ class DIJobTask(MappedRetries, _Task):
         )
         self._say_wait("Waiting in the triggerer", job, verdict, deadline)
         backstop = timedelta(seconds=max(0.0, deadline - now) + _BACKSTOP)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
+        self.defer(trigger=trigger, method_name=method, timeout=backstop)
         raise AssertionError("defer() returned")
 
     def _say_wait(self, where: str, job: DIJob, verdict: Verdict, deadline: float) -> None:
@@ -176,12 +209,16 @@ class DIJobTask(MappedRetries, _Task):
         :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
         """
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.triggers.events import outcome_of
+        from airflow_provider_dataworks.triggers.events import not_understood, outcome_of
 
         with crossing():
             job = outcome_of(event)
-            report = event.get("report")
-            return self.result(job, report if isinstance(report, dict) else {})
+            given = event.get("report")
+            report = given if isinstance(given, dict) else {}
+            # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
+            if not self.verdict(report)(job):
+                raise not_understood(event)
+            return self.result(job, report)
 
     def result(self, job: DIJob, report: dict[str, Any]) -> dict[str, Any]:
         """

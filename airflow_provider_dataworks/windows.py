@@ -65,6 +65,7 @@ class MaintenanceWindow:
     :param timezone: IANA name of the zone whose clock counts, for example ``Europe/Berlin``.
     :param freeze: dates of that zone on which no window is open: each a date, ISO text such as ``2026-01-31``, or a
         range with both ends included, as a pair of these or as text such as ``2026-01-29/2026-02-02``.
+        A pair outside a list is refused: it may mean a range, or two days.
     :raises DataWorksInvalidRequest: (a ValueError) for what makes no sense, and where openings would overlap.
     """
 
@@ -245,22 +246,29 @@ def _texts(cron: Any) -> list[str]:
 
 
 def _duration(value: Any) -> timedelta:
-    found: timedelta | None = None
-    if isinstance(value, timedelta):
-        # Also makes a plain timedelta of pendulum's Duration, which would not compare and pickle alike.
-        found = timedelta(days=value.days, seconds=value.seconds, microseconds=value.microseconds)
-    elif isinstance(value, str) and not value.isdecimal():
-        match = _DURATION.fullmatch(value)
-        parts = [int(part or 0) for part in match.groups()] if match and value != "P" else []
-        found = timedelta(**dict(zip(_UNITS, parts, strict=True))) if parts else None
-    elif isinstance(value, (int, str)) and not isinstance(value, bool):
-        found = timedelta(seconds=int(value))
+    try:
+        found = _timedelta(value)
+    except OverflowError:
+        found = None
     remedy = "Give a timedelta, whole seconds, or ISO 8601 text of weeks to seconds such as PT2H30M."
     if found is None:
         raise refuse("duration", f"{value!r} is not a duration", remedy)
     if found <= timedelta() or found.microseconds:
         raise refuse("duration", f"{value!r} is not one second or more, in whole seconds", remedy)
     return found
+
+
+def _timedelta(value: Any) -> timedelta | None:
+    if isinstance(value, timedelta):
+        # Also makes a plain timedelta of pendulum's Duration, which would not compare and pickle alike.
+        return timedelta(days=value.days, seconds=value.seconds, microseconds=value.microseconds)
+    if isinstance(value, str) and not value.isdecimal():
+        match = _DURATION.fullmatch(value)
+        parts = [int(part or 0) for part in match.groups()] if match and value != "P" else []
+        return timedelta(**dict(zip(_UNITS, parts, strict=True))) if parts else None
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        return timedelta(seconds=int(value))
+    return None
 
 
 def _read(text: str) -> Any:

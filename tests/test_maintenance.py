@@ -118,7 +118,52 @@ def test_a_dagrun_timeout_is_refused() -> None:
         DIJobMaintenance(di_job_ids=JOB)
 
 
-@pytest.mark.parametrize("approval", [True, {"subject": "Go?", "response_timeout": timedelta(minutes=5)}])
+def test_default_args_of_the_dag_do_not_undo_the_promise() -> None:
+    """Nobody's no may be passed over, no failure hidden, and no restart may wait for that of the last run."""
+    with (
+        a_dag("undone", default_args={"trigger_rule": "all_done", "wait_for_downstream": True}) as dag,
+        DIJobMaintenance(di_job_ids=[JOB]),
+    ):
+        pass
+
+    tasks = {task.task_id.removeprefix("maintenance."): task for task in dag.tasks}
+    assert {tasks[name].trigger_rule for name in ("open", "stop", "check", "done")} == {"all_success"}
+    assert not any(tasks[name].depends_on_past for name in ("restart", "restarted"))
+    assert not any(tasks[name].wait_for_downstream for name in ("restart", "restarted"))
+
+
+@pytest.mark.parametrize("wrong", [{"stop_args": {"task_id": "x"}}, {"restart_args": {"task_id": "x"}}])
+def test_a_mistake_in_one_dag_does_not_reach_the_next(wrong: dict[str, Any]) -> None:
+    """A group that could not be made is left, so that it takes in no tasks of other DAGs of the process."""
+    with a_dag("mistaken"), pytest.raises(TypeError), DIJobMaintenance(di_job_ids=JOB, **wrong):
+        pass
+
+    with a_dag("next") as dag, DIJobMaintenance(di_job_ids=JOB):
+        pass
+
+    assert "maintenance.stop" in dag.task_dict
+
+
+def test_fail_fast_is_refused() -> None:
+    """It would skip the leaf, and a failed maintenance would end in a green run."""
+    with a_dag("fast", fail_fast=True), pytest.raises(ValueError, match="fail_fast"):
+        DIJobMaintenance(di_job_ids=JOB)
+
+
+@pytest.mark.parametrize("ids", [JOB, [JOB]], ids=["single", "mapped"])
+def test_default_args_of_the_dag_hold_for_its_tasks(ids: Any) -> None:
+    """Else it would stop a job in another account than was meant, or outside the window."""
+    defaults = {"dataworks_conn_id": "theirs", "window": NEVER}
+    with a_dag("defaults", default_args=defaults) as dag, DIJobMaintenance(di_job_ids=ids):
+        pass
+
+    tasks = [dag.get_task(f"maintenance.{name}") for name in ("stop", "check", "restart")]
+    tasks = [task.unmap({"di_job_id": JOB}) if task.is_mapped else task for task in tasks]
+    assert [task.dataworks_conn_id for task in tasks] == ["theirs"] * 3
+    assert tasks[0].window == NEVER
+
+
+@pytest.mark.parametrize("approval", [True, {}, {"subject": "Go?", "response_timeout": timedelta(minutes=5)}])
 def test_a_person_may_be_asked_first(approval: Any) -> None:
     """Nobody answering counts as no, and a no skips even the marker, so that nothing is restarted either."""
     with a_dag("asked") as dag, DIJobMaintenance(di_job_ids=[JOB], approval=approval):

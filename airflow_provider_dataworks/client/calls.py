@@ -104,6 +104,9 @@ def start_time(value: object, *, now: float) -> int | None:
 
 
 def _start_settings(start_time: int | None, force_to_rerun: bool | None) -> dict[str, object]:
+    if not isinstance(force_to_rerun, bool | None):
+        # Text such as "False" would be sent as it is, and be true to whoever reads it.
+        raise refusal("force_to_rerun", f"{force_to_rerun!r} is neither True nor False")
     settings: dict[str, object] = {"ForceToRerun": force_to_rerun}
     if start_time is not None:
         if int64(start_time, "start_time") >= _MILLISECONDS:

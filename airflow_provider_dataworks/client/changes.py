@@ -31,12 +31,14 @@ class Change:
     :param before: its status before this conversation did anything.
     :param sent: whether this conversation sent a request that the service took, or may have taken.
     :param request_id: of that request, where its answer came.
+    :param undecided: whether nothing was done because the status has to change by itself first.
     """
 
     job: DIJob
     before: JobStatus | str
     sent: bool
     request_id: str | None
+    undecided: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Plan:
     :param asked_before: whether an earlier try of the same task sent the request already.
     :param remember: called with the job right before the request is sent.
     :param forget: called when it is certain that no request of this conversation arrived.
+    :param patient: whether a status that has to change by itself first is waited out; else the change is undecided.
     """
 
     di_job_id: int
@@ -57,6 +60,7 @@ class Plan:
     asked_before: bool = False
     remember: Callable[[DIJob], None] = field(default=lambda job: None)
     forget: Callable[[], None] = field(default=lambda: None)
+    patient: bool = True
 
 
 def stop(service: Service, plan: Plan, instance_id: int | None = None) -> Flow[Change]:
@@ -70,6 +74,8 @@ def stop(service: Service, plan: Plan, instance_id: int | None = None) -> Flow[C
     """
     call = service.api.StopDIJob(plan.di_job_id, instance_id)
     job = yield from _known(service, plan, call, ())
+    if _passes(job, ()):
+        return Change(job, job.status, sent=False, request_id=None, undecided=True)
     return (yield from _change(service, plan, call, job, lambda status: status in _RUNS_OR_MAY))
 
 
@@ -85,6 +91,8 @@ def start(
     """
     call = service.api.StartDIJob(plan.di_job_id, start_time, force_to_rerun)
     job = yield from _known(service, plan, call, (JobStatus.STOPPING,))
+    if _passes(job, (JobStatus.STOPPING,)):
+        return Change(job, job.status, sent=False, request_id=None, undecided=True)
     starting = plan.asked_before or job.status is not JobStatus.INITIALIZED
 
     def pending(status: JobStatus | str) -> bool:
@@ -96,11 +104,15 @@ def start(
 
 def _known(service: Service, plan: Plan, call: Call[str], passing: tuple[JobStatus, ...]) -> Flow[DIJob]:
     def settled(job: DIJob) -> bool:
-        return isinstance(job.status, JobStatus) and job.status not in passing
+        return not (plan.patient and _passes(job, passing))
 
     deadline, interval, before = plan.deadline, plan.poll_interval, call.action
     flow = wait(service, plan.di_job_id, settled, deadline=deadline, poll_interval=interval, before=before)
     return (yield from flow)
+
+
+def _passes(job: DIJob, passing: tuple[JobStatus, ...]) -> bool:
+    return job.status in passing or not isinstance(job.status, JobStatus)
 
 
 def _change(

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 
 from airflow_provider_dataworks.client.calls import PAGE_SIZE
 from airflow_provider_dataworks.client.replies import Page
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksThrottled
 
 log = logging.getLogger(__name__)
+
+# Pages that failed in a row after which the jobs are asked for one by one, once: a list may be broken by itself.
+_PATIENCE = 3
 
 
 class Listing:
@@ -26,6 +29,7 @@ class Listing:
         self._page_of: dict[int, int] = {}
         self._unlisted: set[int] = set()
         self._sweeping: set[int] | None = None
+        self._failed = 0  # pages in a row
         self.busy = False  # whether the last page was refused for now, so that asking for single jobs is no use either
 
     def pages_for(self, job_ids: set[int]) -> Iterable[int]:
@@ -55,6 +59,7 @@ class Listing:
 
     def seen(self, number: int, page: Page, wanted: Iterable[int]) -> None:
         """Learn from a page: how many there are, and which jobs stand on it and which no longer do."""
+        self._failed = 0
         self._pages = max(1, -(-page.total // PAGE_SIZE))
         here = {job.id for job in page.jobs}
         for job_id in wanted:
@@ -66,9 +71,10 @@ class Listing:
             self._sweeping -= here
 
     def failed(self, error: DataWorksError) -> None:
-        """Learn from a page that was refused: a permanent error means that this account may not list."""
+        """Learn from a page that failed: a permanent error means that this account may not list."""
         self._sweeping = None
-        self.busy = error.retryable
+        self._failed += not isinstance(error, DataWorksThrottled)
+        self.busy = error.retryable and (isinstance(error, DataWorksThrottled) or self._failed % _PATIENCE != 0)
         if not error.retryable:
             self._possible = False
             log.warning("The workspace cannot be listed, so each DI job is asked for by itself: %s", error.summary)

@@ -52,6 +52,18 @@ class Account:
         return "https://dataworks.console.aliyun.com/workspace/list"
 
 
+def checked_extra(extra: Any) -> Mapping[str, Any]:
+    """
+    Return a connection's extra, decoded, if it is what it must be.
+
+    :raises DataWorksInvalidRequest: it is JSON, but not an object.
+    """
+    if not isinstance(extra, Mapping):
+        problem = f"is a JSON {type(extra).__name__}, not an object"
+        raise refusal("extra", problem, 'Give it like {"region": "cn-shanghai"}.')
+    return extra
+
+
 def secrets_of(connection: Connection, extra: Mapping[str, Any]) -> tuple[str, ...]:
     """Every value of the connection that must not be seen, so that it can be masked before anything can fail."""
     found = (connection.password, extra.get("access_key_secret"), extra.get("security_token"))

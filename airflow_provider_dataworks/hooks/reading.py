@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 from airflow_provider_dataworks.client.credentials import Credentials, Load
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
-from airflow_provider_dataworks.hooks.connection import Account, read_account, secrets_of
+from airflow_provider_dataworks.hooks.connection import Account, checked_extra, read_account, secrets_of
 
 
 def mask(keys: Credentials) -> None:
@@ -35,7 +35,7 @@ def read(hook: type[BaseHook], conn_id: str) -> Account:
     :raises DataWorksInvalidRequest: naming the field that is wrong.
     """
     connection = hook.get_connection(conn_id)
-    extra = connection.extra_dejson
+    extra = checked_extra(connection.extra_dejson)
     _mask_all(secrets_of(connection, extra))
     return read_account(connection, extra, _again(hook, conn_id))
 
@@ -44,7 +44,7 @@ async def aread(hook: type[BaseHook], conn_id: str) -> Account:
     """Read a connection in an event loop, without blocking it; see :func:`read`."""
     # Airflow masks password and extra as it hands them out; telling it again would block the loop.
     connection = await get_async_connection(conn_id, hook=hook)
-    extra = await get_async_extra_dejson(connection)
+    extra = checked_extra(await get_async_extra_dejson(connection))
     return read_account(connection, extra, _again(hook, conn_id))
 
 

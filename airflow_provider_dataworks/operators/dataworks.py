@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
@@ -16,9 +17,15 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_dataworks.client import changes
-    from airflow_provider_dataworks.client.replies import DIJob
+    from airflow_provider_dataworks.client.replies import DIJob, Verdict
     from airflow_provider_dataworks.memory import RequestMemory
     from airflow_provider_dataworks.windows import MaintenanceWindow
+
+
+def _names_tasks(value: object) -> bool:
+    """Whether a value is one task id or several."""
+    names = [value] if isinstance(value, str) else value
+    return isinstance(names, Sequence) and bool(names) and all(name and isinstance(name, str) for name in names)
 
 
 class StopDIJobOperator(DIJobTask, BaseOperator):
@@ -107,37 +114,50 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
             di_job_id = calls.int64(self.di_job_id, "di_job_id")
             instance_id = None if self.instance_id is None else calls.int64(self.instance_id, "instance_id")
             memory = RequestMemory(context, "stop", di_job_id)
-            plan = self.plan(di_job_id, memory)
-            plan = replace(plan, deadline=min(plan.deadline, self._window_end(memory)))
+            plan = self._within_window(self.plan(di_job_id, memory), memory)
             outcome = self.hook.run(changes.stop(self.hook.service, plan, instance_id))
+            self.decided(context, plan, outcome, ())
             report = self.reported(context, "StopDIJob", outcome, memory, ("Stopping", "Stopped"))
             return self.result(self._settled(plan, outcome, report), report)
 
-    def _window_end(self, memory: RequestMemory) -> float:
-        """Return the epoch second at which the window closes, or refuse to go on."""
+    def _within_window(self, plan: changes.Plan, memory: RequestMemory) -> changes.Plan:
+        """Return the plan with the window as its limit, or refuse to go on."""
         if self.window is None:
-            return float("inf")
+            return plan
         from airflow_provider_dataworks.client import calls
         from airflow_provider_dataworks.guard import window_end
 
+        least = calls.seconds(self.min_remaining, "min_remaining") if self.min_remaining != 0 else 0.0
+        end = partial(window_end, self.window, outside=self.outside_window, ignore=self.ignore_window)
         # A stop that is under way already may be seen to its end as long as the window is open at all.
-        needed = 0.0 if memory.status_before else calls.seconds(self.min_remaining, "min_remaining")
-        return window_end(
-            self.window, now=self.hook.now(), needed=needed, outside=self.outside_window, ignore=self.ignore_window
-        )
+        closes = end(now=self.hook.now(), needed=0.0 if memory.status_before else least)
+
+        def remember(job: DIJob) -> None:
+            # Only now is it certain that a stop will be sent: the look may have taken long, and one that an earlier try
+            # sent may be over, its job started again.
+            if closes < float("inf"):
+                end(now=self.hook.now(), needed=least)
+            plan.remember(job)
+
+        return replace(plan, deadline=min(plan.deadline, closes), remember=remember)
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
         """Wait for the stop, here or in the triggerer, or look once where the author does not want to wait."""
-        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+        from airflow_provider_dataworks.client.replies import JobStatus
 
         job = outcome.job
         if job.status is JobStatus.INITIALIZED and not outcome.sent:
             self.log.warning("DI job %s never ran (Initialized), and DataWorks refuses to stop it.", job.id)
             return job
+        return self.settled(plan, outcome, job, report)
+
+    def verdict(self, report: dict[str, Any]) -> Verdict:
+        """Return when the job counts as stopped."""
+        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+
         # A job that failed by itself does not run either; one that failed after our stop may not be clean.
-        failed = () if report["by_us"] else (JobStatus.FAILED,)
-        verdict = Verdict((JobStatus.STOPPED, JobStatus.FINISHED, *failed))
-        return self.settled(plan, outcome, job, verdict, report)
+        failed = () if report.get("by_us") else (JobStatus.FAILED,)
+        return Verdict((JobStatus.STOPPED, JobStatus.FINISHED, *failed))
 
 
 class StartDIJobOperator(DIJobTask, BaseOperator):
@@ -157,6 +177,7 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
     :param force_to_rerun: run every step again, the full load too.
     :param only_if_stopped_by: task id, or several, of stop tasks in the same run: a job that none of them asked to stop
         is left alone. It holds where such a task was retried, killed, mapped, or failed after its stop was sent.
+        An id that is no ``StopDIJobOperator`` of the DAG is refused: the job would stay down unnoticed.
     :param wait_for_completion: wait until the job runs; otherwise return once the service took the request.
     :param poll_interval: seconds between looks at the job while waiting.
     :param timeout: seconds to wait at most; then the task fails with ``DIJobWaitTimeout``, without retry.
@@ -194,6 +215,11 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
             retries=retries, retry_delay=retry_delay, retry_exponential_backoff=retry_exponential_backoff, **kwargs
         )
         install_retry_policy(self)
+        if not (only_if_stopped_by is None or _names_tasks(only_if_stopped_by)):
+            raise ValueError(
+                f"only_if_stopped_by: {only_if_stopped_by!r} names no task. Give the task_id of a stop, or several; "
+                "leave it out to start the job whoever stopped it."
+            )
         self.di_job_id = di_job_id
         self.start_time = start_time
         self.force_to_rerun = force_to_rerun
@@ -213,8 +239,7 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
         with crossing():
             di_job_id = calls.int64(self.di_job_id, "di_job_id")
             start_time = calls.start_time(self.start_time, now=self.hook.now())
-            tasks = self.only_if_stopped_by
-            asked = [tasks] if isinstance(tasks, str) else list(tasks or ())
+            asked = self._stopped_by()
             if asked and di_job_id not in jobs_stopped(context["ti"], asked):
                 self.log.info("DI job %s was not stopped by %s: it is left alone.", di_job_id, ", ".join(asked))
                 return self.result(self.hook.get_di_job(di_job_id), {})
@@ -228,16 +253,37 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
             plan = self.plan(di_job_id, memory)
             flow = changes.start(self.hook.service, plan, start_time=start_time, force_to_rerun=self.force_to_rerun)
             outcome = self.hook.run(flow)
+            self.decided(context, plan, outcome, ("Stopping",))
             report = self.reported(context, "StartDIJob", outcome, memory, ("Initialized", "Running"))
             return self.result(self._settled(plan, outcome, report), report)
 
+    def _stopped_by(self) -> list[str]:
+        """Return the ids of the stop tasks to look at; one that is none would leave the job down, and nobody told."""
+        given = self.only_if_stopped_by
+        asked = [given] if isinstance(given, str) else list(given or ())
+        if asked and self.has_dag():  # type: ignore[no-untyped-call]
+            kinds = {task.task_id: getattr(task, "operator_class", type(task)) for task in self.dag.tasks}
+            stops = [name for name, kind in kinds.items() if StopDIJobOperator in getattr(kind, "__mro__", ())]
+            if wrong := [name for name in asked if name not in stops]:
+                from airflow_provider_dataworks.client.settings import refusal
+
+                problem = f"{', '.join(wrong)}: no StopDIJobOperator of this DAG has that task id"
+                known = f"Use of: {', '.join(stops)}" if stops else "This DAG has none: leave it out"
+                raise refusal("only_if_stopped_by", problem, f"{known}. DI job {self.di_job_id} was not started.")
+        return asked
+
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
-        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+        from airflow_provider_dataworks.client.replies import JobStatus
 
         # What was seen before the start no longer counts: a job that had failed is starting now.
         job = replace(outcome.job, status=JobStatus.INITIALIZED) if outcome.sent else outcome.job
-        verdict = Verdict((JobStatus.RUNNING, JobStatus.FINISHED), fail_on=(JobStatus.FAILED,))
-        return self.settled(plan, outcome, job, verdict, report)
+        return self.settled(plan, outcome, job, report)
+
+    def verdict(self, report: dict[str, Any]) -> Verdict:
+        """Return when the job counts as started."""
+        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+
+        return Verdict((JobStatus.RUNNING, JobStatus.FINISHED), fail_on=(JobStatus.FAILED,))
 
     def result(self, job: DIJob, report: dict[str, Any]) -> dict[str, Any]:
         """Return what the task pushes as its XCom."""

@@ -14,7 +14,7 @@ from airflow_provider_dataworks.tasks import DIJobTask
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_dataworks.client.replies import DIJob
+    from airflow_provider_dataworks.client.replies import DIJob, Verdict
 
 _MAY_BE_ACCEPTED = ("Stopped", "Finished", "Failed", "Initialized")
 
@@ -39,7 +39,8 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
     :param retry_exponential_backoff: as in Airflow; on.
     :param kwargs: Airflow's sensor arguments: ``poke_interval`` and ``timeout`` in seconds, ``mode`` ``poke`` or
         ``reschedule``.
-    :return: the same dict as ``StopDIJobOperator``; ``stopped_by_this_run`` is ``False``, ``request_id`` is ``None``.
+    :return: the same dict as ``StopDIJobOperator``; ``stopped_by_this_run`` is ``False``, ``request_id`` is ``None``,
+        and ``status_before`` what was seen first, in mode ``reschedule`` what the last look saw.
     """
 
     template_fields: Sequence[str] = ("di_job_id", "dataworks_conn_id")
@@ -83,24 +84,28 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; then go on looking, here or in the triggerer."""
-        from airflow_provider_dataworks.client.replies import Verdict
+        from airflow_provider_dataworks.client import calls
+        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.memory import fixed_deadline
 
         if not self.deferrable:
             return super().execute(context)
+        with crossing():
+            di_job_id = calls.int64(self.di_job_id, "di_job_id")
+        # As with Airflow's own sensors, a retry does not begin the time anew.
+        deadline = fixed_deadline(context, "check", di_job_id, self.hook.now() + self.timeout)
         looked = self.poke(context)
         if looked.is_done:
             return looked.xcom_value
         self.defer_until(
             self._seen[-1],
-            Verdict(self.accept),
-            deadline=self.hook.now() + self.timeout,
+            deadline=deadline,
             poll_interval=self.poke_interval,
             report={"status_before": str(self._seen[0].status)},
         )
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once."""
-        from airflow_provider_dataworks.client.replies import Verdict
         from airflow_provider_dataworks.failures import crossing
 
         job = self.hook.get_di_job(self.di_job_id)
@@ -108,8 +113,14 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
             self.push_link(context, job)
         self._seen = [*self._seen[:1], job]
         with crossing():
-            if not Verdict(self.accept)(job):
+            if not self.verdict({})(job):
                 self.log.info("DI job %s is %s.", job.id, job.status)
                 return PokeReturnValue(is_done=False)
         report = {"status_before": str(self._seen[0].status)}
         return PokeReturnValue(is_done=True, xcom_value=self.result(job, report))
+
+    def verdict(self, report: dict[str, Any]) -> Verdict:
+        """Return when the wait is over; see ``accept``."""
+        from airflow_provider_dataworks.client.replies import Verdict
+
+        return Verdict(self.accept)

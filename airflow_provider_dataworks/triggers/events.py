@@ -14,6 +14,8 @@ from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksError
 
 _JOB_FIELDS = ("id", "project_id", "name", "error_message", "job_type")
+_NEVER_NONE = ("id", "job status", "message", "sent")
+_NUMBERS = ("id", "project_id", "di_job_id", "status", "retry_after", "clock_skew")
 
 
 def event_for(outcome: DIJob | DataWorksError) -> dict[str, Any]:
@@ -35,12 +37,17 @@ def outcome_of(event: object) -> DIJob:
     try:
         if found.get("outcome") == "settled":
             job = found["job"]
-            status = JobStatus.read(str(job["status"]))
-            return DIJob(status=status, **{name: job[name] for name in _JOB_FIELDS})
+            status = JobStatus.read(_typed("job status", job["status"]))
+            return DIJob(status=status, **{name: _typed(name, job[name]) for name in _JOB_FIELDS})
         error = _error(found["error"]) if found.get("outcome") == "failed" else None
     except (KeyError, TypeError, AttributeError):
         error = None
-    raise error or DataWorksError(
+    raise error or not_understood(event)
+
+
+def not_understood(event: object) -> DataWorksError:
+    """Error for an event of which it is not known what it means for the task; permanent."""
+    return DataWorksError(
         f"the trigger sent an event that is not understood: {str(event)[:200]!r}.",
         **TROUBLES["mixed-versions"].advice,
     )
@@ -50,7 +57,15 @@ def _error(facts: Mapping[str, Any]) -> DataWorksError:
     kind = getattr(exceptions, str(facts["class"]), None)
     if not (isinstance(kind, type) and issubclass(kind, DataWorksError)):
         kind = DataWorksError
-    error = kind(str(facts["message"]))
+    error = kind(_typed("message", facts["message"]))
     known = vars(error)
-    known.update({name: value for name, value in facts.items() if name in known})
+    known.update({name: _typed(name, value) for name, value in facts.items() if name in known})
     return error
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Return a fact that is of the type it must have; else the message of an error could not even be written."""
+    kind = bool if name == "sent" else int | float if name in _NUMBERS else str
+    if not isinstance(value, kind) and (value is not None or name in _NEVER_NONE):
+        raise TypeError(name)
+    return value

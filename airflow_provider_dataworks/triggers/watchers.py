@@ -22,11 +22,14 @@ from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 del reading  # only loaded, because here that is done in a thread
 
+_FRESH = 60.0  # seconds for which a connection that was read is taken for unchanged
+
 
 @dataclass
 class _Office:
     """What the watchers of one connection share in one event loop."""
 
+    account: tuple[object, ...]
     session: AsyncSession
     service: Service
     watchers: dict[int | None, Watcher] = field(default_factory=dict)
@@ -41,21 +44,44 @@ class _Office:
 
 @dataclass
 class _Door:
-    """An office that is open or being opened, and how many waits are in it."""
+    """An office that is open or being opened, when its connection was read last, and how many waits are in it."""
 
     office: asyncio.Task[_Office]
+    read: float
     inside: int = 0
 
 
 _doors: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Door]] = weakref.WeakKeyDictionary()
 
 
+async def _account(hook: DataWorksHook) -> tuple[object, ...]:
+    """Read the connection, and return what waits must have in common to share an office."""
+    account = await hook.load_account()
+    return account.settings, account.source.identity
+
+
 async def _open(conn_id: str) -> _Office:
     hook = DataWorksHook(conn_id)
-    await hook.load_account()
+    account = await _account(hook)
     await asyncio.to_thread(make_ready, hook.account.settings.ca_file)
     # A watcher spaces its looks by itself, so that no look sleeps while others wait for theirs.
-    return _Office(hook.new_async_session(), replace(hook.service, patience=0))
+    return _Office(account, hook.new_async_session(), replace(hook.service, patience=0))
+
+
+async def _door_of(doors: dict[str, _Door], conn_id: str) -> _Door:
+    """Return where to go in; where the connection was changed since, that is a new office, not that of older waits."""
+    loop = asyncio.get_running_loop()
+    door = doors.get(conn_id)
+    if door is not None and loop.time() - door.read > _FRESH and door.office.done() and not door.office.exception():
+        door.read = loop.time()
+        account = await _account(DataWorksHook(conn_id))
+        if doors.get(conn_id) is door and account != door.office.result().account:
+            del doors[conn_id]
+        door = doors.get(conn_id)
+    if door is None:
+        office = loop.create_task(_open(conn_id), name=f"dataworks-open-{conn_id}")
+        door = doors[conn_id] = _Door(office, loop.time())
+    return door
 
 
 @asynccontextmanager
@@ -67,9 +93,7 @@ async def watcher_of(conn_id: str, project_id: int | None) -> AsyncIterator[Watc
     """
     loop = asyncio.get_running_loop()
     doors = _doors.setdefault(loop, {})
-    door = doors.get(conn_id)
-    if door is None:
-        door = doors[conn_id] = _Door(loop.create_task(_open(conn_id), name=f"dataworks-open-{conn_id}"))
+    door = await _door_of(doors, conn_id)
     door.inside += 1
     try:
         # Shielded: the first to come may be cancelled while others wait for the same office.

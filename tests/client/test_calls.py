@@ -69,6 +69,7 @@ def test_anything_else_is_no_id(value: Any):
         pytest.param("start_time", lambda api: api.StartDIJob(1, -5, None), id="start time before 1970"),
         pytest.param("start_time", lambda api: api.StartDIJob(1, "soon", None), id="start time in words"),
         pytest.param("start_time", lambda api: api.StartDIJob(1, 1671516776000, None), id="start time in milliseconds"),
+        pytest.param("force_to_rerun", lambda api: api.StartDIJob(1, None, "False"), id="text for a truth value"),
         pytest.param("instance_id", lambda api: api.StopDIJob(1, "no"), id="instance"),
     ],
 )

@@ -20,7 +20,7 @@ from airflow_provider_dataworks.exceptions import (
 )
 
 
-def ask_to_start(drive: Drive, *statuses: str, asked_before: bool = False, **more: Any) -> Change:
+def ask_to_start(drive: Drive, *statuses: str, asked_before: bool = False, patient: bool = True, **more: Any) -> Change:
     """Drive one start of a job that shows these statuses."""
     if statuses:
         drive.dataworks.add(JOB, *statuses)
@@ -32,6 +32,7 @@ def ask_to_start(drive: Drive, *statuses: str, asked_before: bool = False, **mor
         asked_before=asked_before,
         remember=lambda job: events.append(f"remember {job.status}"),
         forget=lambda: events.append("forget"),
+        patient=patient,
     )
     drive.events = events
     return drive(changes.start(drive.service, plan, **more))
@@ -63,6 +64,24 @@ def test_a_stop_under_way_is_waited_out_first(drive: Drive) -> None:
 
     assert (outcome.before, outcome.sent) == (JobStatus.STOPPED, True)
     assert drive.slept == [30, 30]
+
+
+@pytest.mark.parametrize("status", ["Stopping", "Migrating"])
+def test_a_start_that_is_not_patient_leaves_the_waiting_to_others(drive: Drive, status: str) -> None:
+    """One look, and nothing done."""
+    outcome = ask_to_start(drive, status, "Stopped", patient=False)
+
+    assert (outcome.job.status, outcome.sent, outcome.undecided) == (status, False, True)
+    assert (drive.dataworks.actions, drive.slept) == (["GetDIJob"], [])
+
+
+def test_a_stop_that_is_not_patient_leaves_the_waiting_to_others(drive: Drive) -> None:
+    """For a status that is not documented; any other is dealt with at once."""
+    drive.dataworks.add(JOB, "Migrating", "Running")
+    plan = Plan(JOB, deadline=START + 600, poll_interval=30, patient=False)
+
+    assert drive(changes.stop(drive.service, plan)).undecided
+    assert drive(changes.stop(drive.service, plan)).sent
 
 
 def test_an_undocumented_status_is_waited_out_first(drive: Drive) -> None:

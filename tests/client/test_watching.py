@@ -253,6 +253,20 @@ def test_a_workspace_that_may_not_be_listed_is_asked_is_asked_job_by_job() -> No
     play(work)
 
 
+def test_waits_end_although_the_list_stays_broken() -> None:
+    """An answer that cannot be read, say, each time; the jobs themselves could be asked for all the while."""
+
+    async def work(scene: Scene) -> None:
+        ids = scene.jobs(3, "Stopped")
+        scene.dataworks.script("ListDIJobs", forever=answer(502, "<html>"))
+        jobs = await asyncio.gather(*(scene.wait(job_id) for job_id in ids))
+
+        assert {job.status for job in jobs} == {JobStatus.STOPPED}
+        assert (scene.count("ListDIJobs"), scene.count("GetDIJob")) == (3, 3)
+
+    play(work)
+
+
 def test_without_a_workspace_each_job_is_asked_for_by_itself() -> None:
     """The workspace may be unknown."""
 

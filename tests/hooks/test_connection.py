@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from airflow.models.connection import Connection
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
 from airflow_provider_dataworks.hooks import connection as fields_of
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 KEYS: dict[str, Any] = {"login": "LTAIexample", "password": "example-secret"}
 REGION = {"region": "cn-shanghai"}
@@ -163,6 +165,18 @@ def test_wrong_field_is_named_with_its_remedy(fields: dict[str, Any], extra: dic
 
     assert "What to do:" in str(caught.value)
     assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("extra", ['["cn-shanghai"]', "5", '"cn-shanghai"', "null"])
+@pytest.mark.parametrize("how", ["blocking", "asyncio"])
+def test_an_extra_that_is_no_object_is_named(monkeypatch: pytest.MonkeyPatch, extra: str, how: str) -> None:
+    """For a task and for a trigger."""
+    found = {"conn_type": "dataworks", "extra": extra, **KEYS}
+    monkeypatch.setenv("AIRFLOW_CONN_DATAWORKS_DEFAULT", json.dumps(found))
+    hook = DataWorksHook()
+
+    with pytest.raises(DataWorksInvalidRequest, match="extra: is a JSON"):
+        _ = hook.account if how == "blocking" else asyncio.run(hook.load_account())
 
 
 def test_blank_secret_is_never_filled_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

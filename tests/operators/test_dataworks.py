@@ -11,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
+from airflow_provider_dataworks.client.replies import DIJob, JobStatus
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
@@ -23,6 +24,7 @@ from airflow_provider_dataworks.exceptions import (
     DIJobWaitTimeout,
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.memory import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.triggers.events import event_for
 
@@ -347,6 +349,41 @@ def test_without_a_store_a_retry_takes_the_stop_for_its_own(
     assert emulator.job(JOB).effective_stops == 1
 
 
+@pytest.mark.parametrize(
+    ("retries", "max_tries", "owed"),
+    [pytest.param(3, 3, {JOB}, id="retried"), pytest.param(1, 2, set(), id="cleared")],
+)
+def test_without_a_store_a_retry_that_cannot_look_still_owes_a_restart(
+    hook: DataWorksHook, emulator: Emulator, retries: int, max_tries: int, owed: set[int]
+) -> None:
+    """Airflow drops what the first try told, and the stop may have been sent by it; a cleared task starts anew."""
+    emulator.inject({"operation": "GetDIJob", **FORBIDDEN})
+    operator = StopDIJobOperator(task_id="stop", di_job_id=JOB, retries=retries)
+    operator.hook = hook
+    teller = TaskInstance(max_tries, try_number=2)
+
+    with pytest.raises(DataWorksForbidden):
+        operator.execute({"ti": teller, "task": operator})  # type: ignore[typeddict-item]
+
+    teller.xcom_pull = lambda **_: list(teller.pushed.values())  # type: ignore[attr-defined]
+    assert jobs_stopped(teller, ["stop"]) == owed
+
+
+@pytest.mark.parametrize("found", ["Failed", "Finished"])
+def test_without_a_store_a_retry_owes_no_restart_of_a_job_that_ended_by_itself(
+    hook: DataWorksHook, emulator: Emulator, found: str
+) -> None:
+    """What no stop brings about is nobody's claim."""
+    emulator.set_status(JOB, found)
+    operator = StopDIJobOperator(task_id="stop", di_job_id=JOB)
+    operator.hook = hook
+    teller = TaskInstance(try_number=2)
+
+    assert operator.execute({"ti": teller})["stopped_by_this_run"] is False  # type: ignore[typeddict-item]
+
+    assert teller.pushed["dataworks_stop"]["withdrawn"] is True
+
+
 def test_without_a_store_a_first_try_claims_nothing(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:
     """Somebody else stopped the job before."""
     emulator.set_status(JOB, "Stopped")
@@ -559,3 +596,12 @@ def test_a_wait_that_ended_badly_fails_the_task_for_good(event: Any, error: type
 def test_deferrable_follows_the_deployments_default() -> None:
     """Airflow's [operators] default_deferrable, which is off here."""
     assert StopDIJobOperator(task_id="stop", di_job_id=JOB).deferrable is False
+
+
+@pytest.mark.parametrize("status", ["Running", "Stopping", "Initialized", "Migrating"])
+def test_a_wait_that_ended_too_early_is_no_success(status: str) -> None:
+    """Whatever a trigger of another version was told: maintenance may not begin on a job that runs."""
+    event = {**event_for(DIJob(JOB, JobStatus.read(status))), "report": {"by_us": True}}
+
+    with pytest.raises(DataWorksError, match="not understood"):
+        StopDIJobOperator(task_id="stop", di_job_id=JOB).execute_complete({}, event)  # type: ignore[arg-type]

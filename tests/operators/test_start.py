@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, TaskDeferred, TaskGroup
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -18,7 +18,8 @@ from airflow_provider_dataworks.exceptions import (
     DIJobWaitTimeout,
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator
+from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
+from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.triggers.events import event_for
 
 pytestmark = pytest.mark.usefixtures("connect")
@@ -45,7 +46,8 @@ def execute(hook: DataWorksHook, clock: Clock, emulator: Emulator) -> Callable[.
     emulator.add_job(JOB, "Stopped", start_seconds=20, stop_seconds=40)
 
     def run(*, notes: dict[str, list[Any]] | None = None, **arguments: Any) -> dict[str, Any]:
-        operator = StartDIJobOperator(task_id="start", **{"di_job_id": JOB, "poll_interval": 15, **arguments})
+        known = {"task_id": "start", "di_job_id": JOB, "poll_interval": 15}
+        operator = StartDIJobOperator(**{**known, **arguments})
         operator.hook = on_clock(DataWorksHook(operator.dataworks_conn_id), clock)
         context: Any = {"ti": Told(notes or {}), "task_state_store": store}
         return dict(json.loads(json.dumps(operator.execute(context))))
@@ -176,6 +178,32 @@ def test_only_what_the_stop_task_stopped_is_started(
     assert emulator.job(JOB).effective_starts == int(started)
 
 
+@pytest.mark.parametrize("named", ["stop", "group.check", ["group.stop", "group.mapped", "stopp"]])
+def test_a_stop_task_that_is_none_is_refused(execute: Callable[..., dict[str, Any]], named: Any) -> None:
+    """A task id without its group, say: the restart would leave the job down, and its task would be green."""
+    with DAG("restarts", schedule=None) as dag, TaskGroup("group"):
+        StopDIJobOperator(task_id="stop", di_job_id=JOB)
+        StopDIJobOperator.partial(task_id="mapped").expand(di_job_id=[JOB])
+        DIJobStoppedSensor(task_id="check", di_job_id=JOB)
+
+    with pytest.raises(
+        DataWorksInvalidRequest, match=r"Use of: group\.stop, group\.mapped\. DI job 11668 was not started"
+    ):
+        execute(dag=dag, only_if_stopped_by=named)
+
+    right = ["group.stop", "group.mapped"]
+    assert (
+        execute(dag=dag, task_id="again", notes={"group.stop": [NOTE]}, only_if_stopped_by=right)["status"] == "Running"
+    )
+
+
+@pytest.mark.parametrize("named", ["", [], [""], [5], 5, StopDIJobOperator(task_id="stop", di_job_id=JOB)])
+def test_only_if_stopped_by_is_one_task_id_or_several(named: Any) -> None:
+    """Seen where the DAG is parsed; no name at all would start what somebody else stopped."""
+    with pytest.raises(ValueError, match="only_if_stopped_by"):
+        StartDIJobOperator(task_id="start", di_job_id=JOB, only_if_stopped_by=named)
+
+
 def test_a_start_time_resets_the_offset_and_is_logged(
     execute: Callable[..., dict[str, Any]], emulator: Emulator, logged: Callable[[], str]
 ) -> None:
@@ -203,6 +231,40 @@ def test_not_waiting_returns_the_status_after_the_request(execute: Callable[...,
 
     assert (result["status"], result["started_by_this_run"], result["started_at"]) == ("Initialized", True, None)
     assert clock.slept == []
+
+
+def test_a_deferred_start_waits_out_a_stop_in_the_triggerer_too(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, hook: DataWorksHook, clock: Clock
+) -> None:
+    """It holds no worker slot for it; it begins anew when the job has stopped, to the same deadline."""
+    emulator.set_status(JOB, "Running")
+    hook.stop_di_job(JOB)
+    with pytest.raises(TaskDeferred) as waiting:
+        execute(deferrable=True, timeout=600)
+    first = waiting.value.trigger.serialize()[1]
+    clock.sleep(60)
+    operator = StartDIJobOperator(task_id="start", di_job_id=JOB, deferrable=True)
+    operator.hook = hook
+    event = event_for(hook.get_di_job(JOB))
+
+    with pytest.raises(TaskDeferred) as starting:
+        operator.execute_again({"ti": Told({})}, event)
+
+    assert waiting.value.method_name == "execute_again"
+    assert "Stopping" not in first["accept"]
+    assert (first["deadline"], first["fail_on"]) == (clock.time - 60 + 600, [])
+    assert starting.value.method_name == "execute_complete"
+    assert (emulator.job(JOB).start_calls, clock.slept) == (1, [60])
+
+
+def test_a_wait_for_a_stop_that_ended_badly_starts_nothing(emulator: Emulator) -> None:
+    """The error is the one that happened in the trigger."""
+    operator = StartDIJobOperator(task_id="start", di_job_id=JOB, deferrable=True)
+
+    with pytest.raises(DIJobWaitTimeout):
+        operator.execute_again({}, event_for(DIJobWaitTimeout("over", last_status="Stopping")))  # type: ignore[arg-type]
+
+    assert emulator.calls == []
 
 
 def test_a_deferred_start_hands_its_wait_over(

@@ -145,6 +145,42 @@ def test_a_retry_may_see_its_own_stop_through_while_the_window_lasts(
     assert execute()["stopped_by_this_run"] is True
 
 
+def test_nothing_need_remain_where_the_author_says_so(execute: Callable[..., dict[str, Any]], clock: Clock) -> None:
+    """Zero is a number of seconds that somebody can mean."""
+    clock.time = CLOSES - 50
+
+    assert execute(min_remaining=0)["status"] == "Stopped"
+
+
+def test_a_look_that_takes_long_does_not_lead_to_a_late_stop(
+    execute: Callable[..., dict[str, Any]], clock: Clock, emulator: Emulator
+) -> None:
+    """Enough was left when the task began, and too little when the stop would be sent."""
+    clock.time = CLOSES - 620
+    emulator.inject({"operation": "GetDIJob", "throttle": {"hints": {"x-acs-retry-after": 30_000}}})
+
+    with pytest.raises(OutsideMaintenanceWindow, match="are needed"):
+        execute()
+
+    assert emulator.job(JOB).effective_stops == 0
+
+
+@pytest.mark.parametrize(("outside", "error"), [("fail", OutsideMaintenanceWindow), ("skip", AirflowSkipException)])
+def test_a_task_cleared_after_its_job_was_restarted_begins_no_late_stop(
+    execute: Callable[..., dict[str, Any]], clock: Clock, emulator: Emulator, outside: str, error: type[Exception]
+) -> None:
+    """Its note of the first stop is no leave for a second one."""
+    clock.time = CLOSES - 700
+    execute()
+    emulator.add_job(JOB, "Running")
+    clock.time = CLOSES - 5
+
+    with pytest.raises(error, match="are needed"):
+        execute(outside_window=outside)
+
+    assert emulator.job(JOB).status == "Running"
+
+
 @pytest.mark.parametrize(
     ("arguments", "field"),
     [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from emulated import JOB, Clock, on_clock
+from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
@@ -187,6 +187,22 @@ def test_a_deferred_check_hands_its_wait_over(
     assert (kwargs["poll_interval"], kwargs["deadline"]) == (45, clock.time + 900)
     assert kwargs["accept"] == ["Stopped", "Failed"]
     assert kwargs["report"] == {"status_before": "Running"}
+
+
+def test_a_retry_of_a_deferred_check_keeps_its_deadline(
+    sensor: Callable[..., DIJobStoppedSensor], emulator: Emulator, clock: Clock
+) -> None:
+    """Where Airflow can remember it; as with Airflow's own sensors, retrying does not begin the time anew."""
+    began, context = clock.time, {"ti": TaskInstance(), "task_state_store": Store()}
+    emulator.inject({"operation": "GetDIJob", "throttle": {"hints": {"x-acs-retry-after": 90_000}}})
+    with pytest.raises(DataWorksThrottled):
+        sensor(deferrable=True, timeout=900).execute(context)
+    clock.sleep(90)
+
+    with pytest.raises(TaskDeferred) as caught:
+        sensor(deferrable=True, timeout=900).execute(context)
+
+    assert caught.value.trigger.serialize()[1]["deadline"] == began + 900
 
 
 def test_a_deferred_check_fails_at_once_on_a_failed_job(

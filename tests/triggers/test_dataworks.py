@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -194,6 +195,42 @@ def test_a_bad_connection_harms_no_other(emulator: Emulator) -> None:
     (bad,), (good,) = asyncio.run(main())
 
     assert (bad["outcome"], good["outcome"]) == ("failed", "settled")
+
+
+def test_a_corrected_connection_reaches_the_next_wait(
+    emulator: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although older waits still go on; they keep what they began with, and as long as nothing changes all share."""
+    monkeypatch.setattr(watchers, "_FRESH", -1.0)
+
+    async def work() -> list[bool]:
+        wait = partial(watchers.watcher_of, "dataworks_default", 1967)
+        async with wait() as first, wait() as second:
+            connect(read_timeout=3)
+            async with wait() as third:
+                return [second is first, third is first]
+
+    assert asyncio.run(work()) == [True, False]
+
+
+@pytest.mark.usefixtures("connect")
+def test_a_connection_that_vanished_ends_the_next_wait_only(
+    emulator: Emulator, soon: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those under way have read it."""
+    monkeypatch.setattr(watchers, "_FRESH", -1.0)
+
+    async def work() -> list[Any]:
+        first = asyncio.create_task(events_of(trigger()))
+        await asyncio.sleep(0.2)
+        monkeypatch.delenv("AIRFLOW_CONN_DATAWORKS_DEFAULT")
+        second = await events_of(trigger())
+        emulator.set_status(JOB, "Stopped")
+        return [*(await first), *second]
+
+    outcomes = [event["outcome"] for event in asyncio.run(work())]
+
+    assert outcomes == ["settled", "failed"]
 
 
 def test_there_is_no_on_kill_that_could_undo_a_stop() -> None:

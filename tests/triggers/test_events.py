@@ -12,6 +12,7 @@ from airflow_provider_dataworks.client.replies import DIJob, JobStatus
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.triggers.events import event_for, outcome_of
 
+JOB_FIELDS = {"id": 7, "status": "Stopped", "project_id": 1, "name": None, "error_message": None, "job_type": None}
 ERRORS = [
     exceptions.DataWorksThrottled("m", code="Throttling.User", status=429, request_id="R", retry_after=3.5),
     exceptions.DataWorksUnavailable("m", sent=False, action="GetDIJob", di_job_id=7),
@@ -61,7 +62,14 @@ def test_an_error_comes_back_as_it_was(error: DataWorksError) -> None:
         pytest.param({"outcome": "settled"}, id="no-job"),
         pytest.param({"outcome": "settled", "job": {"id": 1}}, id="half-a-job"),
         pytest.param({"outcome": "settled", "job": "Stopped"}, id="job-as-text"),
+        pytest.param({"outcome": "settled", "job": {**JOB_FIELDS, "status": None}}, id="no-status"),
+        pytest.param({"outcome": "settled", "job": {**JOB_FIELDS, "id": "11668"}}, id="job-id-as-text"),
         pytest.param({"outcome": "failed"}, id="no-error"),
+        pytest.param({"outcome": "failed", "error": {"class": "DIJobFailed", "message": 5}}, id="message-as-number"),
+        pytest.param(
+            {"outcome": "failed", "error": {"class": "DataWorksThrottled", "message": "m", "retry_after": "soon"}},
+            id="seconds-as-text",
+        ),
         pytest.param({"outcome": "failed", "error": {"class": "DIJobFailed"}}, id="half-an-error"),
     ],
 )

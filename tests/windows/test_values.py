@@ -137,6 +137,8 @@ def test_a_freeze_without_end_leaves_no_opening() -> None:
         ({"duration": 1.5}, "is not a duration"),
         ({"duration": True}, "is not a duration"),
         ({"duration": None}, "is not a duration"),
+        ({"duration": 10**18}, "is not a duration"),
+        ({"duration": "P999999999999D"}, "is not a duration"),
         ({"duration": timedelta(days=7, seconds=1)}, "duration: 7d1s is too long: '0 2 * * SUN' opens 7d after"),
         ({"cron": "0 */2 * * *", "duration": "PT3H"}, "opens 2h after"),
         ({"cron": "0 22 * * 5,6", "duration": "P1DT1M"}, "opens 1d after"),
@@ -155,6 +157,8 @@ def test_a_freeze_without_end_leaves_no_opening() -> None:
         ({"freeze": [("2026-01-01", "2026-01-02", "2026-01-03")]}, "is not a date or a range"),
         ({"freeze": [("2026-02-02", "2026-01-29")]}, "ends before it starts"),
         ({"freeze": 5}, "is not a date"),
+        ({"freeze": ("2026-12-30", "2027-01-04")}, "may mean a range, or two days"),
+        ({"freeze": (date(2026, 12, 30), date(2027, 1, 4))}, "may mean a range, or two days"),
     ],
     ids=str,
 )
