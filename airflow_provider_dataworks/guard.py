@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_dataworks.client.settings import one_of
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
 from airflow_provider_dataworks.windows import MaintenanceWindow
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
-
-OUTSIDE = ("fail", "skip")
 
 
 def window_end(
@@ -39,7 +36,6 @@ def window_end(
     :raises OutsideMaintenanceWindow: no window is open, or too little of it is left.
     :raises AirflowSkipException: the same, where the author chose to skip.
     """
-    one_of("outside_window", outside, OUTSIDE)
     found = MaintenanceWindow.parse(window)
     moment = datetime.fromtimestamp(now, UTC)
     if str(ignore).strip().lower() in ("true", "1", "yes"):

@@ -255,10 +255,9 @@ def precomputed(url: str, version: str, action: str, job_id: int) -> dict[str, A
 
     service, settings, signer = account(url, version)
     made = _Wire(settings, signer).request(Send(getattr(service.api, action)(job_id)), Credentials(*KEYS))
-    target = made.extensions["target"].decode("ascii")
     # Without a body there is none to give, or the library would send an empty one.
-    content = made.read() or None
-    return {"method": made.method, "url": f"{url}{target}", "headers": made.headers.raw, "content": content}
+    content, target = made.body or None, made.target.decode("ascii")
+    return {"method": made.method, "url": f"{url}{target}", "headers": made.headers, "content": content}
 
 
 @contextmanager

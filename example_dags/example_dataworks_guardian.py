@@ -23,6 +23,7 @@ except ImportError:  # Airflow 2.11
     from airflow.models.dag import DAG
 
 MAINTENANCE = os.environ.get("DATAWORKS_MAINTENANCE_DAG", "example_dataworks_maintenance")
+STOP = "maintenance.stop"  # the stop in its DIJobMaintenance, whose group_id comes first
 
 # The maintenance DAG's window, and a look at what it left half an hour after that closes.
 WINDOW = MaintenanceWindow("0 2 * * SUN", timedelta(hours=3), "Asia/Shanghai")
@@ -42,12 +43,13 @@ with DAG(
         """List the jobs that the maintenance stopped and that still do not run; fail unless told to restart them."""
         told = params or {}
         opening = WINDOW.next(datetime.now(UTC) - timedelta(days=7))
-        run_id = told.get("run_id") or f"scheduled__{opening.start.isoformat()}"
-        hook = DataWorksHook()
-        jobs = map(hook.get_di_job, sorted(jobs_stopped(ti, ["maintenance.stop"], dag_id=MAINTENANCE, run_id=run_id)))
-        down = [job for job in jobs if job.status not in ("Running", "Initialized")]
+        run_id = told.get("run_id") or (f"scheduled__{opening.start.isoformat()}" if opening else "of no opening")
+        stopped = sorted(jobs_stopped(ti, [STOP], dag_id=MAINTENANCE, run_id=run_id))
+        if not stopped:
+            print(f"{MAINTENANCE} {run_id} stopped no DI job, or there is no such run, or no task {STOP} in it.")
+        down = [job for job in map(DataWorksHook().get_di_job, stopped) if job.status not in ("Running", "Initialized")]
         text = ", ".join(f"{job.id} ({job.status})" for job in down) or "none"
-        print(f"Of the DI jobs that {MAINTENANCE} {run_id} stopped, these are down: {text}.")
+        print(f"Of {len(stopped)} DI jobs that {MAINTENANCE} {run_id} stopped, these are down: {text}.")
         if down and not told.get("restart"):
             raise RuntimeError(f"DI jobs still down after maintenance: {text}. Trigger with restart to start them.")
         return [job.id for job in down]

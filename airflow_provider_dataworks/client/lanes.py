@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 # What the HTTP library itself stands on; it changes with it, see transport.py.
 import httpcore
@@ -36,28 +35,27 @@ class Lane:
         method: str,
         target: bytes,
         headers: Sequence[tuple[bytes, bytes]],
-        body: Any,
+        body: bytes,
         limits: Mapping[str, float | None],
     ) -> httpcore.Response:
         """
         Send a request and return its answer as soon as it begins; whoever reads it closes it.
 
-        :param body: its bytes, as something to iterate over in an event loop.
         :param limits: seconds by ``connect``, ``read`` and ``write``.
         """
         kept = self._kept
         if kept is None or not kept.is_available() or kept.has_expired():
-            await self.close()
+            await self.aclose()
             kept = self._kept = httpcore.AsyncHTTPConnection(
                 self._origin, ssl_context=self._context, keepalive_expiry=_IDLE
             )
         url = httpcore.URL(scheme=self._origin.scheme, host=self._origin.host, port=self._origin.port, target=target)
         extensions = {"timeout": dict(limits)}
         return await kept.handle_async_request(
-            httpcore.Request(method, url, headers=headers, content=body, extensions=extensions)
+            httpcore.Request(method, url, headers=headers, content=body or None, extensions=extensions)
         )
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connection, if one is open."""
         kept, self._kept = self._kept, None
         if kept is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.keyring import Held
 from airflow_provider_dataworks.client.lanes import BROKEN, NEVER_SENT, Lane, load
 from airflow_provider_dataworks.client.limits import Limit, OverLimit
+from airflow_provider_dataworks.client.messages import Answer, Request, is_encoded, raw
 from airflow_provider_dataworks.client.proxies import proxy_for
 from airflow_provider_dataworks.client.settings import Settings, is_loopback, user_agent
 from airflow_provider_dataworks.client.signer import FORM, AuthorsAuth, Signer
@@ -92,15 +93,15 @@ class _Wire:
         context = tls_context(self._settings.ca_file)
         return {"verify": context, "limits": limits, "proxy": proxy, "trust_env": False}
 
-    def one_connection(self) -> httpx.AsyncBaseTransport:
-        """Return a transport for one call at a time."""
+    def one_connection(self) -> Lane | httpx.AsyncBaseTransport:
+        """Return a way for one call at a time."""
         options = self.transport_options(1)
         if options["proxy"] is not None:
             return httpx.AsyncHTTPTransport(**options)
         port = self._url.port or (443 if self._url.scheme == "https" else 80)
-        return _ByLane(Lane(self._url.raw_scheme, self._url.raw_host, port, options["verify"]))
+        return Lane(self._url.raw_scheme, self._url.raw_host, port, options["verify"])
 
-    def request(self, send: Send, keys: Credentials) -> httpx.Request:
+    def request(self, send: Send, keys: Credentials) -> Request:
         """Build and sign the request for a command."""
         if send.clock_offset is not None:
             self._signer.clock_offset = send.clock_offset
@@ -115,34 +116,28 @@ class _Wire:
             headers["content-length"] = str(len(body))
         target, added = self._signer.sign(keys, call.method, "/", query, headers, body)
         headers.update(added)
-        raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-        extensions = {"timeout": self._timeout, "target": target.encode("ascii")}
-        stream = httpx.ByteStream(body)  # as a stream, the library takes it as it is
-        return httpx.Request(call.method, self._url, headers=raw, stream=stream, extensions=extensions)
+        return Request(call.method, self._url, target.encode("ascii"), raw(headers), body, self._timeout)
 
-    def reply(self, response: httpx.Response, body: bytes, held: Held | None = None) -> Reply:
+    def reply(self, answer: Answer, held: Held | None = None) -> Reply:
         """Return an answer as flows want it, without the keys it was asked with where it echoes them."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
-        clean = without_keys(body, held.keys) if held else body
-        return Reply(response.status_code, headers, clean, self._signer.clock(), held.generation if held else 0)
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+        body = without_keys(answer.body, held.keys) if held else answer.body
+        return Reply(answer.status, headers, body, self._signer.clock(), held.generation if held else 0)
 
     def limit(self, timeout: float | None = None) -> Limit:
         """Return a guard for one answer."""
         return Limit(timeout or self._settings.read_timeout)
 
-    def plain(self, fetch: Fetch) -> tuple[dict[str, Any], httpx.Request]:
+    def plain(self, fetch: Fetch) -> tuple[dict[str, Any], Request]:
         """Arguments for a transport of its own, and the request, for what is asked of others than DataWorks."""
         url = httpx.URL(fetch.url)
         proxy = proxy_for(fetch.url) if fetch.proxied and not is_loopback(url.host) else None
         headers = {"host": url.netloc.decode("ascii"), "user-agent": user_agent(), "accept-encoding": "identity"}
         if fetch.method != "GET":
             headers["content-length"] = str(len(fetch.body))
-        # As with signed calls, the query stays out of the URL and so out of the library's texts.
-        extensions = {"timeout": httpx.Timeout(fetch.timeout).as_dict(), "target": url.raw_path}
-        stream = httpx.ByteStream(fetch.body)
-        address = url.copy_with(raw_path=b"/")
         headers.update(fetch.headers)
-        request = httpx.Request(fetch.method, address, headers=headers, stream=stream, extensions=extensions)
+        address, timeout = url.copy_with(raw_path=b"/"), httpx.Timeout(fetch.timeout).as_dict()
+        request = Request(fetch.method, address, url.raw_path, raw(headers), fetch.body, timeout)
         return {"verify": tls_context(self._settings.ca_file), "proxy": proxy, "trust_env": False}, request
 
     def unreached(self, error: Exception, fetch: Fetch) -> DataWorksUnavailable:
@@ -170,37 +165,19 @@ class _Wire:
         )
 
 
-def _is_encoded(response: httpx.Response) -> bool:
-    # By the raw headers: looking one up by name makes the library guess the encoding of them all, for each answer.
-    return any(name.lower() == b"content-encoding" for name, _ in response.headers.raw)
+def _for_transport(request: Request) -> httpx.Request:
+    stream, extensions = httpx.ByteStream(request.body), {"timeout": dict(request.timeout), "target": request.target}
+    return httpx.Request(request.method, request.url, headers=request.headers, stream=stream, extensions=extensions)
 
 
 class _Pieces(httpx.AsyncByteStream):
-    """An answer's body, piece by piece, as the library wants it from a transport."""
+    """An answer's body, piece by piece, as the library takes it to decode."""
 
-    def __init__(self, answer: Any) -> None:
-        self._answer = answer
+    def __init__(self, stream: AsyncIterable[bytes]) -> None:
+        self._stream = stream
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._answer.stream.__aiter__()  # type: ignore[no-any-return]
-
-    async def aclose(self) -> None:
-        await self._answer.aclose()
-
-
-class _ByLane(httpx.AsyncBaseTransport):
-    """A lane as one of the library's transports."""
-
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        target, timeout = request.extensions["target"], request.extensions["timeout"]
-        answer = await self._lane.send(request.method, target, request.headers.raw, request.stream, timeout)
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Pieces(answer))
-
-    async def aclose(self) -> None:
-        await self._lane.close()
+        return self._stream.__aiter__()
 
 
 class Session:
@@ -223,11 +200,10 @@ class Session:
         if send.refused and held.generation == refused:
             return send.refused
         try:
-            request = self._wire.request(send, held.keys)
-            response, body = _answered(self._transport, request, self._wire.limit())
+            answer = _answered(self._transport, self._wire.request(send, held.keys), self._wire.limit())
         except _BROKEN as error:
             raise self._wire.lost(error, send.call, held.keys) from None
-        return self._wire.reply(response, body, held)
+        return self._wire.reply(answer, held)
 
     def _held(self, refused: int | None = None) -> Held:
         return self._keyring.ready(refused) or self._keyring.get(partial(run, exchange=self._obey), refused)
@@ -238,7 +214,7 @@ class Session:
         options, request = self._wire.plain(command)
         try:
             with httpx.HTTPTransport(**options) as transport:
-                return self._wire.reply(*_answered(transport, request, self._wire.limit(command.timeout)))
+                return self._wire.reply(_answered(transport, request, self._wire.limit(command.timeout)))
         except _BROKEN as error:
             raise self._wire.unreached(error, command) from None
 
@@ -247,11 +223,12 @@ class Session:
         self.client.close()
 
 
-def _answered(transport: httpx.BaseTransport, request: httpx.Request, limit: Limit) -> tuple[httpx.Response, bytes]:
-    response = transport.handle_request(request)
+def _answered(transport: httpx.BaseTransport, request: Request, limit: Limit) -> Answer:
+    response = transport.handle_request(_for_transport(request))
+    headers = response.headers.raw
     try:
-        pieces = response.iter_bytes() if _is_encoded(response) else response.stream
-        return response, b"".join([limit.passed(chunk) for chunk in pieces])  # type: ignore[union-attr]
+        pieces = response.iter_bytes() if is_encoded(headers) else response.stream
+        return Answer(response.status_code, headers, b"".join([limit.passed(chunk) for chunk in pieces]))  # type: ignore[union-attr]
     finally:
         response.close()
 
@@ -267,7 +244,7 @@ class AsyncSession:
         self._wire, self._keyring = _Wire(settings, signer), signer.keyring
         self._transports = [transport or self._wire.one_connection() for _ in range(_LANES)]
         # Last in, first out: little traffic stays on few connections.
-        self._free: asyncio.LifoQueue[httpx.AsyncBaseTransport] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[Lane | httpx.AsyncBaseTransport] = asyncio.LifoQueue()
         for free in self._transports:
             self._free.put_nowait(free)
 
@@ -279,13 +256,12 @@ class AsyncSession:
             return send.refused
         transport = await self._free.get()
         try:
-            request = self._wire.request(send, held.keys)
-            response, body = await _aanswered(transport, request, self._wire.limit())
+            answer = await _aanswered(transport, self._wire.request(send, held.keys), self._wire.limit())
         except _BROKEN as error:
             raise self._wire.lost(error, send.call, held.keys) from None
         finally:
             self._free.put_nowait(transport)
-        return self._wire.reply(response, body, held)
+        return self._wire.reply(answer, held)
 
     async def _obey(self, command: Fetch | Load) -> Any:
         if isinstance(command, Load):
@@ -294,7 +270,7 @@ class AsyncSession:
         options, request = await asyncio.to_thread(self._wire.plain, command)
         try:
             async with httpx.AsyncHTTPTransport(**options) as transport:
-                return self._wire.reply(*await _aanswered(transport, request, self._wire.limit(command.timeout)))
+                return self._wire.reply(await _aanswered(transport, request, self._wire.limit(command.timeout)))
         except _BROKEN as error:
             raise self._wire.unreached(error, command) from None
 
@@ -304,12 +280,18 @@ class AsyncSession:
             await transport.aclose()
 
 
-async def _aanswered(
-    transport: httpx.AsyncBaseTransport, request: httpx.Request, limit: Limit
-) -> tuple[httpx.Response, bytes]:
-    response = await transport.handle_async_request(request)
+async def _aanswered(way: Lane | httpx.AsyncBaseTransport, request: Request, limit: Limit) -> Answer:
+    answer: Any
+    if isinstance(way, Lane):
+        answer = await way.send(request.method, request.target, request.headers, request.body, request.timeout)
+        status, headers = answer.status, answer.headers
+    else:
+        answer = await way.handle_async_request(_for_transport(request))
+        status, headers = answer.status_code, answer.headers.raw
     try:
-        pieces = response.aiter_bytes() if _is_encoded(response) else response.stream
-        return response, b"".join([limit.passed(chunk) async for chunk in pieces])  # type: ignore[union-attr]
+        pieces = answer.stream
+        if is_encoded(headers):
+            pieces = httpx.Response(status, headers=headers, stream=_Pieces(pieces)).aiter_bytes()
+        return Answer(status, headers, b"".join([limit.passed(chunk) async for chunk in pieces]))
     finally:
-        await response.aclose()
+        await answer.aclose()

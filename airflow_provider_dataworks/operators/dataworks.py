@@ -100,6 +100,8 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         self.deferrable = deferrable
         self.window = window
         self.min_remaining = min_remaining
+        if outside_window not in ("fail", "skip"):
+            raise ValueError(f"outside_window: {outside_window!r} is not known. Use fail or skip.")
         self.outside_window = outside_window
         self.ignore_window = ignore_window
         self.dataworks_conn_id = dataworks_conn_id

@@ -186,7 +186,6 @@ def test_a_task_cleared_after_its_job_was_restarted_begins_no_late_stop(
     [
         ({"window": "{{ typo }}"}, "window"),
         ({"window": {"cron": "0 2 * * SUN"}}, "duration"),
-        ({"outside_window": "ask"}, "outside_window"),
         ({"min_remaining": "ten"}, "min_remaining"),
     ],
 )
@@ -198,3 +197,9 @@ def test_nonsense_is_refused_before_anything_is_sent(
         execute(**arguments)
 
     assert emulator.calls == []
+
+
+def test_an_unknown_choice_is_refused_as_the_dag_is_made() -> None:
+    """Not on the night of the maintenance."""
+    with pytest.raises(ValueError, match=r"^outside_window: 'ask' is not known\."):
+        StopDIJobOperator(task_id="stop", di_job_id=JOB, outside_window="ask")
