@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,9 +25,9 @@ from airflow_provider_dataworks.client.credentials import Credentials, Fetch, Lo
 from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.keyring import Held
-from airflow_provider_dataworks.client.lanes import BROKEN, NEVER_SENT, Lane, load
+from airflow_provider_dataworks.client.lanes import BROKEN, NEVER_SENT, BlockingLane, Lane, load
 from airflow_provider_dataworks.client.limits import Limit, OverLimit
-from airflow_provider_dataworks.client.messages import Answer, Request, is_encoded, raw
+from airflow_provider_dataworks.client.messages import Answer, Headers, Request, is_encoded, raw
 from airflow_provider_dataworks.client.proxies import proxy_for
 from airflow_provider_dataworks.client.settings import Settings, is_loopback, user_agent
 from airflow_provider_dataworks.client.signer import FORM, AuthorsAuth, Signer
@@ -69,6 +70,8 @@ class _Wire:
     def __init__(self, settings: Settings, signer: Signer) -> None:
         self._settings, self._signer = settings, signer
         self._url = httpx.URL(f"{settings.endpoint}/")
+        # A proxy for the internet has no business with an emulator on this machine.
+        self.proxy = None if settings.is_local else proxy_for(settings.endpoint)
         timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
         # A request of this size is written at once, into the socket's buffer: no timer is needed for that.
         self._timeout = {**timeout.as_dict(), "write": None}
@@ -87,19 +90,14 @@ class _Wire:
 
     def transport_options(self, connections: int) -> dict[str, Any]:
         """Arguments for the library's transports."""
-        # A proxy for the internet has no business with an emulator on this machine.
-        proxy = None if self._settings.is_local else proxy_for(self._settings.endpoint)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         context = tls_context(self._settings.ca_file)
-        return {"verify": context, "limits": limits, "proxy": proxy, "trust_env": False}
+        return {"verify": context, "limits": limits, "proxy": self.proxy, "trust_env": False}
 
-    def one_connection(self) -> Lane | httpx.AsyncBaseTransport:
-        """Return a way for one call at a time."""
-        options = self.transport_options(1)
-        if options["proxy"] is not None:
-            return httpx.AsyncHTTPTransport(**options)
+    def origin(self) -> tuple[bytes, bytes, int, ssl.SSLContext]:
+        """Arguments for a lane."""
         port = self._url.port or (443 if self._url.scheme == "https" else 80)
-        return Lane(self._url.raw_scheme, self._url.raw_host, port, options["verify"])
+        return self._url.raw_scheme, self._url.raw_host, port, tls_context(self._settings.ca_file)
 
     def request(self, send: Send, keys: Credentials) -> Request:
         """Build and sign the request for a command."""
@@ -123,10 +121,6 @@ class _Wire:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
         body = without_keys(answer.body, held.keys) if held else answer.body
         return Reply(answer.status, headers, body, self._signer.clock(), held.generation if held else 0)
-
-    def limit(self, timeout: float | None = None) -> Limit:
-        """Return a guard for one answer."""
-        return Limit(timeout or self._settings.read_timeout)
 
     def plain(self, fetch: Fetch) -> tuple[dict[str, Any], Request]:
         """Arguments for a transport of its own, and the request, for what is asked of others than DataWorks."""
@@ -170,14 +164,22 @@ def _for_transport(request: Request) -> httpx.Request:
     return httpx.Request(request.method, request.url, headers=request.headers, stream=stream, extensions=extensions)
 
 
-class _Pieces(httpx.AsyncByteStream):
+def _head(answer: Any) -> tuple[int, Headers]:
+    library = isinstance(answer, httpx.Response)  # else a lane's
+    return (answer.status_code, answer.headers.raw) if library else (answer.status, answer.headers)
+
+
+class _Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
     """An answer's body, piece by piece, as the library takes it to decode."""
 
-    def __init__(self, stream: AsyncIterable[bytes]) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
 
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._stream.__aiter__()
+        return self._stream.__aiter__()  # type: ignore[no-any-return]
 
 
 class Session:
@@ -189,9 +191,18 @@ class Session:
 
     def __init__(self, settings: Settings, signer: Signer, transport: httpx.BaseTransport | None = None) -> None:
         self._wire, self._keyring = _Wire(settings, signer), signer.keyring
-        self._transport = transport or httpx.HTTPTransport(**self._wire.transport_options(_POOLED))
-        auth = AuthorsAuth(signer, settings.api_version, lambda: self._held().keys)
-        self.client = httpx.Client(transport=self._transport, auth=auth, **self._wire.client_options)
+        self._signed = AuthorsAuth(signer, settings.api_version, lambda: self._held().keys)
+        self._library = transport or (self._pooled() if self._wire.proxy else None)
+        # Each is taken out while in use, so that threads do not meet in one.
+        self._lanes: deque[BlockingLane] = deque()
+
+    def _pooled(self) -> httpx.HTTPTransport:
+        return httpx.HTTPTransport(**self._wire.transport_options(_POOLED))
+
+    @functools.cached_property
+    def client(self) -> httpx.Client:
+        """A client of the library's that signs what an author sends."""
+        return httpx.Client(transport=self._library or self._pooled(), auth=self._signed, **self._wire.client_options)
 
     def exchange(self, send: Send) -> Reply:
         """Send one call and return its answer; raises :class:`DataWorksUnavailable` where none came."""
@@ -199,10 +210,14 @@ class Session:
         held = self._keyring.ready(refused) or self._held(refused)
         if send.refused and held.generation == refused:
             return send.refused
+        way = self._library or (self._lanes.pop() if self._lanes else BlockingLane(*self._wire.origin()))
         try:
-            answer = _answered(self._transport, self._wire.request(send, held.keys), self._wire.limit())
+            answer = _answered(way, self._wire.request(send, held.keys))
         except _BROKEN as error:
             raise self._wire.lost(error, send.call, held.keys) from None
+        finally:
+            if isinstance(way, BlockingLane):
+                self._lanes.append(way)
         return self._wire.reply(answer, held)
 
     def _held(self, refused: int | None = None) -> Held:
@@ -214,23 +229,26 @@ class Session:
         options, request = self._wire.plain(command)
         try:
             with httpx.HTTPTransport(**options) as transport:
-                return self._wire.reply(_answered(transport, request, self._wire.limit(command.timeout)))
+                return self._wire.reply(_answered(transport, request))
         except _BROKEN as error:
             raise self._wire.unreached(error, command) from None
 
     def close(self) -> None:
         """Close the connections."""
-        self.client.close()
+        for each in (*self._lanes, *filter(None, (self._library, self.__dict__.get("client")))):
+            each.close()
 
 
-def _answered(transport: httpx.BaseTransport, request: Request, limit: Limit) -> Answer:
-    response = transport.handle_request(_for_transport(request))
-    headers = response.headers.raw
+def _answered(way: BlockingLane | httpx.BaseTransport, request: Request) -> Answer:
+    answer: Any = way.send(request) if isinstance(way, BlockingLane) else way.handle_request(_for_transport(request))
+    (status, headers), limit = _head(answer), Limit(request.timeout["read"] or 0)
     try:
-        pieces = response.iter_bytes() if is_encoded(headers) else response.stream
-        return Answer(response.status_code, headers, b"".join([limit.passed(chunk) for chunk in pieces]))  # type: ignore[union-attr]
+        pieces = answer.stream
+        if is_encoded(headers):
+            pieces = httpx.Response(status, headers=headers, stream=_Pieces(pieces)).iter_bytes()
+        return Answer(status, headers, b"".join([limit.passed(chunk) for chunk in pieces]))
     finally:
-        response.close()
+        answer.close()
 
 
 class AsyncSession:
@@ -242,7 +260,10 @@ class AsyncSession:
 
     def __init__(self, settings: Settings, signer: Signer, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._wire, self._keyring = _Wire(settings, signer), signer.keyring
-        self._transports = [transport or self._wire.one_connection() for _ in range(_LANES)]
+        make: Callable[[], Lane | httpx.AsyncBaseTransport] = partial(Lane, *self._wire.origin())
+        if self._wire.proxy:
+            make = partial(httpx.AsyncHTTPTransport, **self._wire.transport_options(1))
+        self._transports = [transport or make() for _ in range(_LANES)]
         # Last in, first out: little traffic stays on few connections.
         self._free: asyncio.LifoQueue[Lane | httpx.AsyncBaseTransport] = asyncio.LifoQueue()
         for free in self._transports:
@@ -256,7 +277,7 @@ class AsyncSession:
             return send.refused
         transport = await self._free.get()
         try:
-            answer = await _aanswered(transport, self._wire.request(send, held.keys), self._wire.limit())
+            answer = await _aanswered(transport, self._wire.request(send, held.keys))
         except _BROKEN as error:
             raise self._wire.lost(error, send.call, held.keys) from None
         finally:
@@ -270,7 +291,7 @@ class AsyncSession:
         options, request = await asyncio.to_thread(self._wire.plain, command)
         try:
             async with httpx.AsyncHTTPTransport(**options) as transport:
-                return self._wire.reply(await _aanswered(transport, request, self._wire.limit(command.timeout)))
+                return self._wire.reply(await _aanswered(transport, request))
         except _BROKEN as error:
             raise self._wire.unreached(error, command) from None
 
@@ -280,14 +301,10 @@ class AsyncSession:
             await transport.aclose()
 
 
-async def _aanswered(way: Lane | httpx.AsyncBaseTransport, request: Request, limit: Limit) -> Answer:
-    answer: Any
-    if isinstance(way, Lane):
-        answer = await way.send(request.method, request.target, request.headers, request.body, request.timeout)
-        status, headers = answer.status, answer.headers
-    else:
-        answer = await way.handle_async_request(_for_transport(request))
-        status, headers = answer.status_code, answer.headers.raw
+async def _aanswered(way: Lane | httpx.AsyncBaseTransport, request: Request) -> Answer:
+    sending = way.send(request) if isinstance(way, Lane) else way.handle_async_request(_for_transport(request))
+    answer: Any = await sending
+    (status, headers), limit = _head(answer), Limit(request.timeout["read"] or 0)
     try:
         pieces = answer.stream
         if is_encoded(headers):

@@ -116,7 +116,10 @@ class DataWorksHook(BaseHook):
 
         Give ``x-acs-action`` as a header; ``x-acs-version`` is the connection's unless given. It does not retry.
         """
-        return self._session.client
+        from airflow_provider_dataworks.failures import crossing
+
+        with crossing():
+            return self._session.client
 
     def run(self, flow: Flow[T]) -> T:
         """

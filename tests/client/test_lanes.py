@@ -14,9 +14,10 @@ from airflow_provider_dataworks.client import lanes
 from airflow_provider_dataworks.client.asking import Send
 from airflow_provider_dataworks.client.calls import APIS
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
+from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.settings import Settings
 from airflow_provider_dataworks.client.signer import Signer
-from airflow_provider_dataworks.client.transport import AsyncSession
+from airflow_provider_dataworks.client.transport import AsyncSession, Session
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 CALL = APIS["2020-05-18"].StopDIJob(7)
@@ -72,17 +73,42 @@ def session_with(endpoint: str) -> AsyncSession:
     return AsyncSession(settings, Signer(settings.signature, StaticCredentials(Credentials("LTAIexample", "secret"))))
 
 
+class Blocking:
+    """A blocking session, in threads, so that the tests can ask it as they ask the other."""
+
+    def __init__(self, endpoint: str) -> None:
+        settings = Settings(endpoint, read_timeout=5)
+        keys = StaticCredentials(Credentials("LTAIexample", "secret"))
+        self._session = Session(settings, Signer(settings.signature, keys))
+
+    async def exchange(self, send: Send) -> Reply:
+        """Send one call."""
+        return await asyncio.to_thread(self._session.exchange, send)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+
+@pytest_asyncio.fixture(params=[session_with, Blocking], ids=["asyncio", "blocking"])
+async def either(server: Server, request: pytest.FixtureRequest) -> AsyncIterator[AsyncSession | Blocking]:
+    """A session of either kind with that server."""
+    opened = request.param(f"http://127.0.0.1:{server.port}")  # type: ignore[attr-defined]
+    yield opened
+    await opened.close()
+
+
 @pytest_asyncio.fixture
 async def session(server: Server) -> AsyncIterator[AsyncSession]:
-    """A session with that server."""
+    """A session of the event loop with that server."""
     opened = session_with(f"http://127.0.0.1:{server.port}")  # type: ignore[attr-defined]
     yield opened
     await opened.close()
 
 
-async def test_calls_one_after_the_other_share_a_connection(server: Server, session: AsyncSession) -> None:
+async def test_calls_one_after_the_other_share_a_connection(server: Server, either: AsyncSession | Blocking) -> None:
     """With the path and the body that were signed."""
-    replies = [await session.exchange(Send(CALL)) for _ in range(3)]
+    replies = [await either.exchange(Send(CALL)) for _ in range(3)]
 
     assert [reply.status for reply in replies] == [200] * 3
     (heard,) = server.requests
@@ -98,24 +124,26 @@ async def test_calls_at_once_have_a_connection_each_up_to_sixty_four(server: Ser
     assert len(server.requests) == 64
 
 
-async def test_a_connection_that_the_server_closed_is_opened_anew(server: Server, session: AsyncSession) -> None:
+async def test_a_connection_that_the_server_closed_is_opened_anew(
+    server: Server, either: AsyncSession | Blocking
+) -> None:
     """An idle one is looked at before it is used, so that no stop is lost on it."""
-    await session.exchange(Send(CALL))
+    await either.exchange(Send(CALL))
     server.writers[0].close()
     await server.writers[0].wait_closed()
-    reply = await session.exchange(Send(CALL))
+    reply = await either.exchange(Send(CALL))
 
     assert reply.status == 200
     assert list(map(len, server.requests)) == [1, 1]
 
 
 async def test_a_connection_that_was_idle_for_long_is_opened_anew(
-    server: Server, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+    server: Server, either: AsyncSession | Blocking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is on the way, such as a firewall, may have forgotten it."""
     monkeypatch.setattr(lanes, "_IDLE", -1.0)
-    await session.exchange(Send(CALL))
-    await session.exchange(Send(CALL))
+    await either.exchange(Send(CALL))
+    await either.exchange(Send(CALL))
 
     assert list(map(len, server.requests)) == [1, 1]
 
@@ -140,16 +168,28 @@ async def test_a_call_that_was_cancelled_leaves_nothing_behind(server: Server, s
     ids=["closed", "half", "garbage"],
 )
 async def test_a_lost_answer_says_that_the_request_may_have_arrived(
-    server: Server, session: AsyncSession, answer: bytes, what: str
+    server: Server, either: AsyncSession | Blocking, answer: bytes, what: str
 ) -> None:
     """And the next call has a new connection."""
     server.answer, server.then_close = answer, True
     with pytest.raises(DataWorksUnavailable, match=what) as caught:
-        await session.exchange(Send(CALL))
+        await either.exchange(Send(CALL))
     server.answer, server.then_close = GOOD, False
 
     assert caught.value.sent
-    assert (await session.exchange(Send(CALL))).status == 200
+    assert (await either.exchange(Send(CALL))).status == 200
+
+
+async def test_threads_do_not_meet_in_one_connection(server: Server) -> None:
+    """A hook may be used by several; each takes a connection of its own, and leaves it to whoever comes next."""
+    blocking = Blocking(f"http://127.0.0.1:{server.port}")  # type: ignore[attr-defined]
+    for _ in range(2):
+        replies = await asyncio.gather(*(blocking.exchange(Send(CALL)) for _ in range(4)))
+        assert [reply.status for reply in replies] == [200] * 4
+    await blocking.close()
+
+    assert sum(map(len, server.requests)) == 8
+    assert len(server.requests) <= 4
 
 
 async def test_where_nobody_listens_nothing_was_sent() -> None:
@@ -162,12 +202,14 @@ async def test_where_nobody_listens_nothing_was_sent() -> None:
     assert not caught.value.sent
 
 
-async def test_an_answer_that_was_compressed_all_the_same_is_read(server: Server, session: AsyncSession) -> None:
+async def test_an_answer_that_was_compressed_all_the_same_is_read(
+    server: Server, either: AsyncSession | Blocking
+) -> None:
     """We ask for none; a gateway may know better."""
     body = gzip.compress(b'{"RequestId":"r"}')
     server.answer = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(body) + body
 
-    assert (await session.exchange(Send(CALL))).body == b'{"RequestId":"r"}'
+    assert (await either.exchange(Send(CALL))).body == b'{"RequestId":"r"}'
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:3128", ""], ids=["proxy", "none"])
