@@ -7,15 +7,12 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import parse_qsl
 
 from airflow_provider_dataworks.client import signing
 from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource
 from airflow_provider_dataworks.client.keyring import Keyring
-
-if TYPE_CHECKING:
-    import httpx
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -119,8 +116,8 @@ class AuthorsAuth:
     def __init__(self, signer: Signer, api_version: str, keys: Callable[[], Credentials]) -> None:
         self._signer, self._api_version, self._keys = signer, api_version, keys
 
-    def __call__(self, request: httpx.Request) -> httpx.Request:
-        """Add the signature; the library calls this with each request."""
+    def __call__(self, request: Any) -> Any:
+        """Add the signature; the library calls this with each of its requests."""
         request.headers.setdefault("x-acs-version", self._api_version)
         target, headers = self._signer.sign(
             self._keys(),

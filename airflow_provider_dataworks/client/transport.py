@@ -36,6 +36,7 @@ from airflow_provider_dataworks.client.tls import trust_only
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
+Client = httpx.Client
 # A pool of the library's serves few calls at a time well, and a hundred badly: it looks at all that wait for each one.
 _POOLED = 16
 # Lanes do not look at each other: the more of them have something to read, the less often the event loop looks for it.
@@ -200,9 +201,9 @@ class Session:
         return httpx.HTTPTransport(**self._wire.transport_options(_POOLED))
 
     @functools.cached_property
-    def client(self) -> httpx.Client:
+    def client(self) -> Client:
         """A client of the library's that signs what an author sends."""
-        return httpx.Client(transport=self._library or self._pooled(), auth=self._signed, **self._wire.client_options)
+        return Client(transport=self._library or self._pooled(), auth=self._signed, **self._wire.client_options)
 
     def exchange(self, send: Send) -> Reply:
         """Send one call and return its answer; raises :class:`DataWorksUnavailable` where none came."""

@@ -15,12 +15,10 @@ from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_B
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx
-
     from airflow_provider_dataworks.client.asking import Flow, Service
     from airflow_provider_dataworks.client.replies import DIJob
     from airflow_provider_dataworks.client.signer import Signer
-    from airflow_provider_dataworks.client.transport import AsyncSession, Session
+    from airflow_provider_dataworks.client.transport import AsyncSession, Client, Session
     from airflow_provider_dataworks.hooks.connection import Account
 
 T = TypeVar("T")
@@ -110,7 +108,7 @@ class DataWorksHook(BaseHook):
         weakref.finalize(self, session.close)
         return session
 
-    def get_conn(self) -> httpx.Client:
+    def get_conn(self) -> Client:
         """
         Return a client of the HTTP library that signs every request, for operations this hook has no method for.
 
