@@ -147,8 +147,9 @@ def number(value: Any) -> int | None:
 
 def items(value: Any) -> list[Any]:
     """Return a list however XML wrote it: repeated elements, one element, or elements inside a wrapper."""
+    # A loop, since from Python 3.12 on JSON may be nested deeper than Python's own calls.
+    while isinstance(value, Mapping) and "JobStatus" not in value and len(value) == 1:
+        value = next(iter(value.values()))
     if value is None or value == "":
         return []
-    if isinstance(value, Mapping) and "JobStatus" not in value and len(value) == 1:
-        return items(next(iter(value.values())))
     return value if isinstance(value, list) else [value]
