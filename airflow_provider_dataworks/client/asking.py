@@ -102,9 +102,7 @@ def _exchange(service: Service, call: Call[T]) -> Flow[T]:
 
     What is refused so was not executed, and may be sent again whatever it does.
     """
-    wait = service.pace.reserve()
-    if wait > 0:
-        yield Sleep(wait)
+    yield from _in_turn(service)
     reply = yield Send(call)
     try:
         return _read(call, reply)
@@ -117,7 +115,14 @@ def _exchange(service: Service, call: Call[T]) -> Flow[T]:
             again = Send(call, refused=reply)
         else:
             raise
+    yield from _in_turn(service)
     return _read(call, (yield again))
+
+
+def _in_turn(service: Service) -> Flow[None]:
+    wait = service.pace.reserve()
+    if wait > 0:
+        yield Sleep(wait)
 
 
 def _read(call: Call[T], reply: Reply | None) -> T:

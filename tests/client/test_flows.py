@@ -435,6 +435,15 @@ def test_calls_wait_for_their_slot(drive: Drive):
     assert drive.slept == pytest.approx([1.0 + SLACK] * 2)
 
 
+def test_a_call_that_is_signed_once_more_waits_for_its_slot_too(drive: Drive):
+    """It is one more call, whatever the first was refused for: here a clock that is an hour off."""
+    drive.use(pace=Pace(1, drive.clock))
+    drive.dataworks.skew = 3600
+    drive(flows.get_di_job(drive.service, JOB))
+
+    assert drive.slept == pytest.approx([1.0 + SLACK])
+
+
 def test_waits_between_tries_are_logged_with_their_reason(drive: Drive, caplog: pytest.LogCaptureFixture):
     """The task log says what happened, how long it waits and whose wish that is."""
     drive.dataworks.script("GetDIJob", refuse("Throttling.User", 429, "slow", {"retry-after": "7"}), answer(502))
