@@ -31,7 +31,7 @@ _TALKATIVE = (*_LOGGERS, "urllib3.connectionpool")
 
 _asking = threading.local()
 _lock = threading.Lock()
-_providers: dict[tuple[object, ...], Any] = {}
+_providers: dict[tuple[str, str | None], tuple[Any, ...]] = {}  # when its file was changed, and the provider
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ def _read(name: str | None) -> Credentials:
 def _ask(make: Callable[[], Any], file: Path, name: str | None, tries: list[str]) -> Credentials | None:
     try:
         # A changed file is read anew; the library itself would go by what it read first.
-        key = (str(file), name, file.stat().st_mtime_ns)
+        changed, key = file.stat().st_mtime_ns, (str(file), name)
         with _quiet():
-            if key not in _providers:
-                _providers[key] = make()
-            found = _providers[key].get_credentials()
+            if _providers.get(key, (None,))[0] != changed:
+                _providers[key] = changed, make()
+            found = _providers[key][1].get_credentials()
         # All of one call: asked for one by one, they may be of two sets.
         identity, secret = found.get_access_key_id(), found.get_access_key_secret()
         if identity and secret:

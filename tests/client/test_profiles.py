@@ -105,6 +105,7 @@ def test_one_object_is_asked_for_a_profile_until_its_file_changes(home: Path, mo
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     assert keys_of().access_key_id == "LTAIrotated"
     assert len(made) == 2
+    assert len(profiles._providers) == 1, "of some modes each starts a thread that never ends"
 
 
 def test_a_profile_without_keys_says_where_it_was_looked_for(home: Path):
