@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -136,13 +137,13 @@ class DIJobTask(MappedRetries, _Task):
             "request_id": outcome.request_id or memory.request_id,
         }
 
+    @abstractmethod
     def verdict(self, report: dict[str, Any]) -> Verdict:
         """
         Return when the wait is over.
 
         :param report: what was done, as :meth:`reported` returns it.
         """
-        raise NotImplementedError
 
     def settled(self, plan: changes.Plan, outcome: changes.Change, job: DIJob, report: dict[str, Any]) -> DIJob:
         """
