@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from types import TracebackType
 
-from airflow.providers.common.compat.sdk import AirflowFailException
-
 from airflow_provider_dataworks import exceptions
+from airflow_provider_dataworks.version_compat import AirflowFailException
 
 
 class DataWorksError(exceptions.DataWorksError, AirflowFailException):

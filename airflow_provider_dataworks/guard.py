@@ -6,10 +6,9 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException
-
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
+from airflow_provider_dataworks.version_compat import AirflowSkipException
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 if TYPE_CHECKING:

@@ -12,18 +12,12 @@ from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import TaskGroup
-
 from airflow_provider_dataworks.memory import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.outcome import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+from airflow_provider_dataworks.version_compat import EmptyOperator, TaskGroup
 from airflow_provider_dataworks.windows import MaintenanceWindow
-
-try:
-    from airflow.providers.standard.operators.empty import EmptyOperator
-except ImportError:  # Airflow 2.11 without the standard provider
-    from airflow.operators.empty import EmptyOperator  # type: ignore[no-redef,import-not-found]
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -226,13 +226,16 @@ def _bad_freeze(value: Any) -> DataWorksInvalidRequest:
 
 
 @lru_cache(maxsize=64)
-def turning_minutes(zone: tzinfo) -> frozenset[int]:
+def turning_minutes(timezone: str) -> frozenset[int]:
     """
     Minutes of the day that some clock change of the zone left out or repeated, since 2000.
+
+    By the zone's name: the zones of pendulum 3.1 and 3.2 cannot be hashed.
 
     There, and only there, Airflow's cron timetables and a window differ: Airflow moves a time that does not exist by
     the width of the gap, and takes the second of two.
     """
+    zone = read_zone(timezone)
     found: set[int] = set()
     week = timedelta(days=7)
     before = datetime(2000, 1, 1, tzinfo=UTC)

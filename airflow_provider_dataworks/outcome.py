@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_dataworks.memory import jobs_stopped
+from airflow_provider_dataworks.version_compat import BaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_dataworks.version_compat import Context
 
 
 class RestartOutcomeOperator(BaseOperator):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import conf
-
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksThrottled
-from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_3_PLUS
+from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_3_PLUS, conf
 
 if TYPE_CHECKING or AIRFLOW_V_3_3_PLUS:
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy

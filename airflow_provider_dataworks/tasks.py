@@ -13,15 +13,14 @@ from airflow_provider_dataworks.retries import MappedRetries
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
-
     from airflow_provider_dataworks.client import changes
     from airflow_provider_dataworks.client.replies import DIJob, Verdict
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
     from airflow_provider_dataworks.memory import RequestMemory
+    from airflow_provider_dataworks.version_compat import BaseOperatorLink, Context
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator as _Task
+    from airflow_provider_dataworks.version_compat import BaseOperator as _Task
 else:
     _Task = object
 

@@ -108,7 +108,7 @@ def timetable_for(window: MaintenanceWindow) -> Timetable | BaseTimetable:
 
     :param window: the window.
     """
-    turning = turning_minutes(window.openings.zone)
+    turning = turning_minutes(window.timezone)
     if window.freeze or any(not turning.isdisjoint(read_cron(text).times) for text in window.cron):
         return MaintenanceWindowTimetable(window)
     trigger, several = _cron_timetables()

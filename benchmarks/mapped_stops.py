@@ -97,7 +97,7 @@ def operator(job_id: int) -> Any:
 
 def begin(job_id: int) -> tuple[int, dict[str, Any] | str]:
     """Execute one task up to its deferral, in a process of its own; what its trigger is made of, or why it failed."""
-    from airflow.providers.common.compat.sdk import TaskDeferred
+    from airflow_provider_dataworks.version_compat import TaskDeferred
 
     context: Any = {"ti": TaskInstance(), "task_state_store": Store()}
     try:

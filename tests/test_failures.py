@@ -6,10 +6,10 @@ import pickle
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.failures import as_airflow_sees_it, crossing
+from airflow_provider_dataworks.version_compat import AirflowFailException
 
 FACTS = exceptions.Facts(
     code="X.Y", status=403, request_id="R-1", action="StopDIJob", di_job_id=7, retry_after=None, remedy="Do this."

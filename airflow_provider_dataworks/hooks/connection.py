@@ -13,7 +13,7 @@ from airflow_provider_dataworks.client.sts import sts_endpoint
 from airflow_provider_dataworks.hooks.sources import Choice, source_of
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
+    from airflow_provider_dataworks.version_compat import Connection
 
 # Names that Airflow's own Alibaba provider uses in extra for what stands in the standard fields here.
 _SYNONYMS = {"login": "access_key_id", "password": "access_key_secret", "host": "endpoint"}

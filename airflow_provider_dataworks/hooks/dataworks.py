@@ -7,10 +7,9 @@ import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseHook
-
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+from airflow_provider_dataworks.version_compat import AirflowException, BaseHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
-
 from airflow_provider_dataworks.client.credentials import Credentials, Load
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
 from airflow_provider_dataworks.hooks.connection import Account, checked_extra, read_account, secrets_of
+from airflow_provider_dataworks.version_compat import BaseHook, mask_secret, read_connection_in_event_loop
 
 
 def mask(keys: Credentials) -> None:
@@ -43,9 +41,8 @@ def read(hook: type[BaseHook], conn_id: str) -> Account:
 async def aread(hook: type[BaseHook], conn_id: str) -> Account:
     """Read a connection in an event loop, without blocking it; see :func:`read`."""
     # Airflow masks password and extra as it hands them out; telling it again would block the loop.
-    connection = await get_async_connection(conn_id, hook=hook)
-    extra = checked_extra(await get_async_extra_dejson(connection))
-    return read_account(connection, extra, _again(hook, conn_id))
+    connection, extra = await read_connection_in_event_loop(hook, conn_id)
+    return read_account(connection, checked_extra(extra), _again(hook, conn_id))
 
 
 def _again(hook: type[BaseHook], conn_id: str) -> Load:

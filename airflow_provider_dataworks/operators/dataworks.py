@@ -8,17 +8,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
-
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
 from airflow_provider_dataworks.tasks import DIJobTask
+from airflow_provider_dataworks.version_compat import BaseOperator, conf
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
     from airflow_provider_dataworks.client import changes
     from airflow_provider_dataworks.client.replies import DIJob, Verdict
     from airflow_provider_dataworks.memory import RequestMemory
+    from airflow_provider_dataworks.version_compat import Context
     from airflow_provider_dataworks.windows import MaintenanceWindow
 
 

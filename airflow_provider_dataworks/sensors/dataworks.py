@@ -6,15 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
-
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
 from airflow_provider_dataworks.tasks import DIJobTask
+from airflow_provider_dataworks.version_compat import BaseSensorOperator, PokeReturnValue, conf
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
     from airflow_provider_dataworks.client.replies import DIJob, Verdict
+    from airflow_provider_dataworks.version_compat import Context
 
 _MAY_BE_ACCEPTED = ("Stopped", "Finished", "Failed", "Initialized")
 

@@ -92,11 +92,10 @@ class DIJobStatusTrigger(BaseTrigger):
 
     async def _outcome(self) -> Any:
         watchers = await _loaded("watchers")
-        from airflow.providers.common.compat.sdk import AirflowException
-
         from airflow_provider_dataworks.client.replies import Verdict
         from airflow_provider_dataworks.client.troubles import TROUBLES
         from airflow_provider_dataworks.exceptions import DataWorksError
+        from airflow_provider_dataworks.version_compat import AirflowException
 
         try:
             async with watchers.watcher_of(self.dataworks_conn_id, self.project_id) as watcher:

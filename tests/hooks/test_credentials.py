@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 from emulated import JOB, Clock, on_clock
 from issuer import BASE_KEY, BASE_SECRET, OIDC_ROLE, OIDC_TOKEN, PROVIDER, ROLE, Answer, Issuer, refusal, serving
 
@@ -31,6 +30,7 @@ from airflow_provider_dataworks.exceptions import (
 from airflow_provider_dataworks.hooks import reading
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.triggers.watchers import watcher_of
+from airflow_provider_dataworks.version_compat import AirflowFailException
 
 
 @pytest.fixture

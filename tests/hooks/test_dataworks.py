@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 from emulated import JOB, SECURITY_TOKEN, Clock, on_clock
 
 from airflow_provider_dataworks.client.flows import get_di_job
@@ -22,6 +21,7 @@ from airflow_provider_dataworks.exceptions import (
     DIJobWaitTimeout,
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.version_compat import AirflowFailException
 
 VERSIONS = pytest.mark.parametrize("api_version", ["2020-05-18", "2024-05-18"])
 SIGNATURES = pytest.mark.parametrize("signature", ["ACS3-HMAC-SHA256", "HMAC-SHA1"])

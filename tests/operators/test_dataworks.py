@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus
@@ -27,6 +26,7 @@ from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.memory import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.triggers.events import event_for
+from airflow_provider_dataworks.version_compat import AirflowFailException, TaskDeferred
 
 pytestmark = pytest.mark.usefixtures("connect")
 VERSIONS = pytest.mark.parametrize("api_version", ["2020-05-18", "2024-05-18"])

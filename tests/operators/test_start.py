@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, TaskDeferred, TaskGroup
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -21,6 +20,7 @@ from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.triggers.events import event_for
+from airflow_provider_dataworks.version_compat import DAG, AirflowFailException, TaskDeferred, TaskGroup
 
 pytestmark = pytest.mark.usefixtures("connect")
 NOTE = {"di_job_id": JOB, "status_before": "Running", "request_id": None}

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -19,6 +18,7 @@ from airflow_provider_dataworks.exceptions import (
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.version_compat import AirflowFailException, AirflowSkipException
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 pytestmark = pytest.mark.usefixtures("connect")

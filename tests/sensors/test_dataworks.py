@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -19,6 +18,7 @@ from airflow_provider_dataworks.exceptions import (
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.triggers.events import event_for
+from airflow_provider_dataworks.version_compat import AirflowFailException, TaskDeferred
 
 pytestmark = pytest.mark.usefixtures("connect")
 VERSIONS = pytest.mark.parametrize("api_version", ["2020-05-18", "2024-05-18"])
