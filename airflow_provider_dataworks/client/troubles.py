@@ -262,6 +262,14 @@ _ROWS: Rows = {
             "then clear the task: it looks at the job anew.",
         ),
         (
+            "work-on-a-running-job",
+            "A task of a maintenance was not begun",
+            "",
+            "A DI job of the maintenance runs: only this task was cleared, or somebody started the job meanwhile.",
+            "Clear the whole maintenance group of the run (open, stop, check, tasks, restart), inside the window: the "
+            "job is then stopped before this task begins, and started again behind it. Nothing was done by this task.",
+        ),
+        (
             "mixed-versions",
             "The trigger's event is not understood",
             "",

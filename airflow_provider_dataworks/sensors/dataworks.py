@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataworks.arguments import int64
+from airflow_provider_dataworks.memory import fixed_deadline
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
 from airflow_provider_dataworks.tasks import DIJobTask
 from airflow_provider_dataworks.version_compat import BaseSensorOperator, PokeReturnValue, conf
@@ -82,14 +84,12 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; then go on looking, here or in the triggerer."""
-        from airflow_provider_dataworks.client import calls
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.memory import fixed_deadline
 
         if not self.deferrable:
             return super().execute(context)
         with crossing():
-            di_job_id = calls.int64(self.di_job_id, "di_job_id")
+            di_job_id = int64(self.di_job_id, "di_job_id")
         # As with Airflow's own sensors, a retry does not begin the time anew.
         deadline = fixed_deadline(context, "check", di_job_id, self.hook.now() + self.timeout)
         looked = self.poke(context)
