@@ -2,8 +2,8 @@
 Fails a task of a maintenance that would begin while one of its DI jobs runs.
 
 Airflow lets a person clear any task of a run: without this, work that was cleared alone would run on a job that the
-restart has started again. One look serves all tasks of a run that begin on this machine within a few seconds. Nothing
-here stops or starts a job.
+restart has started again. One look serves all tasks of a run that wait for it on this machine: never one that was begun
+before they asked. Nothing here stops or starts a job.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FRESH = 5.0  # seconds for which a look serves others
 _PATIENCE = 60.0  # seconds to wait for another task's look, before looking oneself
 _LONGEST = 2**20  # bytes of a file that is read
 
@@ -97,28 +96,37 @@ def read_ids(value: Any) -> list[int]:
 
 def _shared(dag_id: str, run_id: str, ids: list[int], hook: DataWorksHook) -> dict[int, str]:
     """Return the status of each job: what another task of the run has just seen, or what a look of our own says."""
+    from airflow_provider_dataworks.client.slots import boot
 
     def look() -> dict[int, str]:
         return {job_id: str(hook.get_di_job(job_id).status) for job_id in ids}
 
+    asked = time.monotonic()
     # A file for each maintenance, not for each of its runs: nobody would remove them.
     name = hashlib.sha256(f"{hook.dataworks_conn_id} {dag_id} {ids}".encode()).hexdigest()[:24]
     with _locked(f"look-{name}") as file:
         if file is None:
             return look()
-        found = _read(file, run_id, ids, hook.now())
+        found = _read(file, run_id, ids, asked)
         if found is None:
+            begun = time.monotonic()
             found = look()
             os.ftruncate(file, 0)
-            os.pwrite(file, json.dumps({"run": run_id, "at": hook.now(), "statuses": found}).encode(), 0)
+            os.pwrite(file, json.dumps({"run": run_id, "boot": boot(), "at": begun, "statuses": found}).encode(), 0)
         return found
 
 
-def _read(file: int, run_id: str, ids: list[int], now: float) -> dict[int, str] | None:
-    """Return a look that a task of this run had and that is fresh; ``None`` where there is none."""
+def _read(file: int, run_id: str, ids: list[int], asked: float) -> dict[int, str] | None:
+    """
+    Return a look that another task of this run began after this one had asked; ``None`` where there is none.
+
+    :param asked: seconds of the machine's steady clock, which all processes share until the next boot.
+    """
+    from airflow_provider_dataworks.client.slots import boot
+
     with suppress(ValueError, TypeError, KeyError, AttributeError):
         kept = json.loads(os.pread(file, _LONGEST, 0))
-        if kept["run"] == run_id and 0 <= now - float(kept["at"]) < _FRESH:
+        if (kept["run"], kept["boot"]) == (run_id, boot()) and asked <= float(kept["at"]) <= time.monotonic():
             statuses = {int(job_id): str(status) for job_id, status in kept["statuses"].items()}
             return statuses if set(statuses) == set(ids) else None
     return None

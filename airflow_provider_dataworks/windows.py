@@ -245,9 +245,7 @@ def _texts(cron: Any) -> list[str]:
     several = isinstance(cron, Iterable) and not isinstance(cron, str)
     texts = list(islice(cron, _MOST_CRONS + 1)) if several else [cron]
     if len(texts) > _MOST_CRONS:
-        raise refuse(
-            "cron", f"there are more than {_MOST_CRONS}", "A field takes lists and ranges: '0 1-5 * * *'."
-        )
+        raise refuse("cron", f"there are more than {_MOST_CRONS}", "A field takes lists and ranges: '0 1-5 * * *'.")
     if not texts or not all(isinstance(text, str) for text in texts):
         raise refuse("cron", f"{cron!r} is neither a cron nor a list of them", "Give text such as '0 2 * * SUN'.")
     return texts
