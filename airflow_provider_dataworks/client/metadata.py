@@ -107,7 +107,7 @@ class CredentialsUri:
 
     def __repr__(self) -> str:
         """The host alone: the rest of the address may hold a secret."""
-        return f"{type(self).__name__}({self.identity!r})"
+        return f"{type(self).__name__}({self.identity.partition(' ')[0]!r})"
 
     @property
     def identity(self) -> str:

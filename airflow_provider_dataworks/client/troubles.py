@@ -205,10 +205,10 @@ _ROWS: Rows = {
             "connection-unreadable",
             "The connection cannot be read",
             "",
-            "There is no such connection, or Airflow cannot look it up now (secrets backend, database, API server); it "
-            "does not tell these apart. The triggerer goes on trying until the task's time is over.",
-            f"{RETRIES_LEFT} If it lasts, see that the connection exists where this log was written, in the triggerer "
-            "(the same environment or secrets backend as the workers'), and that the secrets backend answers.",
+            "There is none of that name, or Airflow cannot look it up now, and does not tell which; the triggerer "
+            "tries until the wait is over.",
+            f"{RETRIES_LEFT} If it lasts, see that the connection is visible to the triggerer (the same environment or "
+            "secrets backend as the workers'), and that the secrets backend answers.",
         ),
         (
             "service-down",

@@ -355,7 +355,7 @@ def test_half_an_answer_is_told_with_all_facts(drive: Drive, body: bytes):
     with pytest.raises(DataWorksUnavailable) as caught:
         get(drive)
 
-    assert str(caught.value).startswith("GetDIJob of DI job 11668 failed (HTTP 200, request id R-1): ")
+    assert caught.value.summary.startswith("GetDIJob of DI job 11668 failed (HTTP 200, request id R-1): ")
 
 
 def test_a_start_is_never_repeated_blindly(drive: Drive):
