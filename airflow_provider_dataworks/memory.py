@@ -230,3 +230,18 @@ def _states(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | N
         for found in context["dag_run"].get_task_instances():
             if found.task_id in task_ids and (index < 0 or found.map_index in (-1, index)):
                 yield found.state
+
+
+def report_of(event: Any) -> dict[str, Any]:
+    """Return the report that a trigger passed on, with every field of the type it must have: it was in a database."""
+    event = event if isinstance(event, dict) else {}
+    given = event.get("report") if isinstance(event.get("report"), dict) else {}
+    note = RequestNote.read({**given, "di_job_id": 1, "at": given.get("deadline")}) or RequestNote(1)
+    return {
+        "by_us": given.get("by_us") is True,
+        "assumed": given.get("assumed") is True,
+        "owed": given.get("owed") is True,
+        "status_before": note.status_before,
+        "request_id": note.request_id,
+        "deadline": note.at or 0.0,
+    }

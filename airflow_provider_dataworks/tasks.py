@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow_provider_dataworks.arguments import checked, seconds
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
-from airflow_provider_dataworks.memory import RequestMemory, RequestNote
+from airflow_provider_dataworks.memory import RequestMemory, report_of
 from airflow_provider_dataworks.retries import MappedRetries
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ class DIJobTask(MappedRetries, _Task):
         from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.triggers.events import not_understood, outcome_of
 
-        report = _report_of(event)
+        report = report_of(event)
         with crossing(context, partial(self.explain, report=report)):
             job = outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
@@ -323,18 +323,3 @@ class DIJobTask(MappedRetries, _Task):
             self.log.warning("DI job %s is Failed, so nothing of it runs: %s", job.id, text)
         self.log.info("DI job %s: %s", job.id, found)
         return found
-
-
-def _report_of(event: Any) -> dict[str, Any]:
-    """Return the report that a trigger passed on, with every field of the type it must have: it was in a database."""
-    event = event if isinstance(event, dict) else {}
-    given = event.get("report") if isinstance(event.get("report"), dict) else {}
-    note = RequestNote.read({**given, "di_job_id": 1, "at": given.get("deadline")}) or RequestNote(1)
-    return {
-        "by_us": given.get("by_us") is True,
-        "assumed": given.get("assumed") is True,
-        "owed": given.get("owed") is True,
-        "status_before": note.status_before,
-        "request_id": note.request_id,
-        "deadline": note.at or 0.0,
-    }
