@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_provider_dataworks.client.decoding import Payload
 from airflow_provider_dataworks.client.replies import DIJob, Page, read_di_job, read_page, read_request_id, read_total
+from airflow_provider_dataworks.client.safe_values import finite_number, shown, whole_number
 from airflow_provider_dataworks.client.settings import API_2020, API_2024, refusal
 from airflow_provider_dataworks.client.signing import flat
 
@@ -23,7 +24,7 @@ T = TypeVar("T", covariant=True)
 
 PAGE_SIZE = 100  # the most that ListDIJobs gives
 _SMALL_PAGE = 10  # the least that list operations of 2024-05-18 are known to accept
-_LARGEST_LONG = 2**63 - 1
+_LONGEST_DURATION = 10 * 366 * 86_400  # seconds
 _MILLISECONDS = 10**11  # as seconds this is the year 5138; as milliseconds it is 1973
 
 
@@ -62,13 +63,12 @@ def int64(value: object, name: str) -> int:
     """
     remedy = f"Give {name} as a positive whole number, or as its digits in text."
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise refusal(name, f"{value!r} is a {type(value).__name__}, not an id", remedy)
-    digits = str(value).strip()
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
-        raise refusal(name, f"{value!r} is not a positive whole number", remedy)
-    found = int(digits)
-    if not 0 < found <= _LARGEST_LONG:
-        raise refusal(name, f"{value!r} is not between 1 and 2^63-1", remedy)
+        raise refusal(name, f"{shown(value)} is a {type(value).__name__}, not an id", remedy)
+    found = whole_number(value.strip() if isinstance(value, str) else value)
+    if found is None:
+        is_number = isinstance(value, int) or (value.strip().isascii() and value.strip().isdigit())
+        problem = "is not between 1 and 2^63-1" if is_number else "is not a positive whole number"
+        raise refusal(name, f"{shown(value)} {problem}", remedy)
     return found
 
 
@@ -80,9 +80,10 @@ def seconds(value: object, name: str) -> float:
     :param name: the parameter, for the message.
     :raises DataWorksInvalidRequest: if it is anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise refusal(name, f"{value!r} is not a number of seconds above 0")
-    return float(value)
+    found = finite_number(value, 0, _LONGEST_DURATION)
+    if not found:
+        raise refusal(name, f"{shown(value)} is not a number of seconds above 0 and up to ten years")
+    return float(found)
 
 
 def start_time(value: object, *, now: float) -> int | None:
@@ -106,7 +107,7 @@ def start_time(value: object, *, now: float) -> int | None:
 def _start_settings(start_time: int | None, force_to_rerun: bool | None) -> dict[str, object]:
     if not isinstance(force_to_rerun, bool | None):
         # Text such as "False" would be sent as it is, and be true to whoever reads it.
-        raise refusal("force_to_rerun", f"{force_to_rerun!r} is neither True nor False")
+        raise refusal("force_to_rerun", f"{shown(force_to_rerun)} is neither True nor False")
     settings: dict[str, object] = {"ForceToRerun": force_to_rerun}
     if start_time is not None:
         if int64(start_time, "start_time") >= _MILLISECONDS:
