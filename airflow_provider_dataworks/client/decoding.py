@@ -20,6 +20,7 @@ from airflow_provider_dataworks.client.safe_values import DEEPEST, json_value, p
 
 Payload = Mapping[str, Any]
 
+_MOST_VALUES = 100_000  # that an answer may hold, about; a page of 100 DI jobs holds a thousand or two
 LONGEST_TEXT = 10_000  # characters of any one text of an answer
 MOST_CLOCK_SKEW = 86_400.0  # seconds that a clock may be off and still be corrected by the service's
 _LONGEST_WAIT = 30 * 86_400.0  # seconds
@@ -54,8 +55,11 @@ def decode(reply: Reply) -> Payload | None:
     """
     # As UTF-8 alone: in another encoding our own secrets, where an answer echoes them, would not have been found.
     body = reply.body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+    is_xml = body.startswith("<")
+    if body.count("<" if is_xml else ",") > _MOST_VALUES:
+        return None
     try:
-        found = _from_xml(body) if body.startswith("<") else json.loads(body, **_JSON)
+        found = _from_xml(body) if is_xml else json.loads(body, **_JSON)
         return json_value(found, LONGEST_TEXT) if isinstance(found, dict) else None
     except (ValueError, RecursionError, expat.ExpatError):
         return None
