@@ -230,6 +230,7 @@ class Watcher:
         call = self._service.api.ListDIJobs(self._project_id, None, number)
         try:
             page: Page = await self._drive(ask(self._service, call))
+            self._listing.seen(number, page, wanted)
         except DataWorksError as error:
             self._trouble(error, wanted)
             self._listing.failed(error)
@@ -238,7 +239,6 @@ class Watcher:
             log.exception("A page of the workspace could not be read.")
             self._listing.failed(DataWorksError(f"{type(error).__name__} while a page was read.", action=call.action))
             return None
-        self._listing.seen(number, page, wanted)
         # A list does not tell why a job failed: that job is asked for by itself.
         self._tell_all((job for job in page.jobs if job.status is not JobStatus.FAILED), asked)
         return page
