@@ -82,11 +82,15 @@ def _json_value(value: Any, longest: int, depth: int) -> Any:
         return int(value) if -LARGEST_INT64 <= value <= LARGEST_INT64 else None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if not isinstance(value, Mapping | list | tuple):
+    is_mapping = isinstance(value, dict | Mapping)  # a dict is asked for first, since that takes no time
+    if not is_mapping and not isinstance(value, list | tuple):
         return None
     if not depth:
         raise ValueError("nested too deeply")
-    if isinstance(value, Mapping):
-        pairs = ((name, item) for name, item in value.items() if isinstance(name, str))
-        return {plain_text(name, longest): _json_value(item, longest, depth - 1) for name, item in pairs}
-    return [_json_value(item, longest, depth - 1) for item in value]
+    if not is_mapping:
+        return [_json_value(item, longest, depth - 1) for item in value]
+    return {
+        plain_text(name, longest): _json_value(item, longest, depth - 1)
+        for name, item in value.items()
+        if isinstance(name, str)
+    }
