@@ -232,10 +232,12 @@ def _states(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | N
                 yield found.state
 
 
-def report_of(event: Any) -> dict[str, Any]:
-    """Return the report that a trigger passed on, with every field of the type it must have: it was in a database."""
-    event = event if isinstance(event, dict) else {}
-    given = event.get("report") if isinstance(event.get("report"), dict) else {}
+def read_report(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a report that a trigger passed on, with every field of the type it must have: it was in a database.
+
+    :param given: what the event holds as ``report``.
+    """
     note = RequestNote.read({**given, "di_job_id": 1, "at": given.get("deadline")}) or RequestNote(1)
     return {
         "by_us": given.get("by_us") is True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksThrottled
+from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_3_PLUS, conf
 
 if TYPE_CHECKING or AIRFLOW_V_3_3_PLUS:
@@ -21,7 +21,7 @@ _DEFAULTS: dict[str, Any] = {"retries": RETRIES, "retry_delay": RETRY_DELAY, "re
 
 class DataWorksRetryPolicy(RetryPolicy):
     """
-    Retry a throttled task exactly when the service asked for it, and fail at once where a retry cannot help.
+    Retry a task exactly when the service asked for it, throttled or down, and fail at once where a retry cannot help.
 
     Operators and sensors of this package install it by themselves on Airflow 3.3 and later, where the author set no
     ``retry_policy``; below that Airflow has no such thing and its own ``retry_delay`` applies. It never grants more
@@ -42,8 +42,8 @@ class DataWorksRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         if not found.retryable:
             return RetryDecision.fail(reason=_reason(found))
-        if isinstance(found, DataWorksThrottled) and found.retry_after is not None:
-            delay = min(timedelta(seconds=found.retry_after), self.max_delay)
+        if found.retry_after is not None and found.retry_after > 0:
+            delay = timedelta(seconds=min(found.retry_after, self.max_delay.total_seconds()))
             return _wait(delay, f"{_reason(found)}; DataWorks asked to wait {found.retry_after:g} s")
         return RetryDecision.default()
 

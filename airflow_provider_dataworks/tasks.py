@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow_provider_dataworks.arguments import checked, seconds
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
-from airflow_provider_dataworks.memory import RequestMemory, report_of
+from airflow_provider_dataworks.memory import RequestMemory, read_report
 from airflow_provider_dataworks.retries import MappedRetries
 
 if TYPE_CHECKING:
@@ -288,9 +288,9 @@ class DIJobTask(MappedRetries, _Task):
         :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
         """
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.triggers.events import not_understood, outcome_of
+        from airflow_provider_dataworks.triggers.events import not_understood, outcome_of, report_of
 
-        report = report_of(event)
+        report = read_report(report_of(event))
         with crossing(context, partial(self.explain, report=report)):
             job = outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.

@@ -57,11 +57,6 @@ else:
     from airflow.hooks.base import BaseHook
     from airflow.utils.log.secrets_masker import mask_secret
 
-try:
-    from airflow.providers.standard.operators.empty import EmptyOperator
-except ImportError:  # 2.11 without the standard provider
-    from airflow.operators.empty import EmptyOperator  # type: ignore[no-redef,import-not-found]
-
 __all__ = [
     "AIRFLOW_V_3_0_PLUS",
     "AIRFLOW_V_3_3_PLUS",
@@ -75,7 +70,6 @@ __all__ = [
     "BaseSensorOperator",
     "Connection",
     "Context",
-    "EmptyOperator",
     "PokeReturnValue",
     "TaskDeferred",
     "TaskGroup",

@@ -84,6 +84,22 @@ def test_a_throttled_task_waits_exactly_as_asked() -> None:
     assert "Throttling.User" in decision.reason
 
 
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_service_that_is_down_is_waited_for_as_it_asks(sent: bool) -> None:
+    """A hint on a 5xx means what one on a 429 means."""
+    error = exceptions.DataWorksUnavailable("down", sent=sent, status=503, retry_after=90, action="StopDIJob")
+    decision = decide(error)
+
+    assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=90))
+
+
+@pytest.mark.parametrize("seconds", [0, -5.0, float("nan")])
+def test_a_delay_of_no_time_is_no_hint(seconds: float) -> None:
+    """The tries would be over in a moment."""
+    for error in (exceptions.DataWorksThrottled("m", retry_after=seconds), exceptions.DataWorksUnavailable("m")):
+        assert decide(error).action is RetryAction.DEFAULT
+
+
 def test_the_asked_delay_is_found_behind_other_errors() -> None:
     """An author's own error raised from ours keeps the wait."""
     outer = RuntimeError("maintenance step failed")
@@ -96,6 +112,8 @@ def test_an_absurd_delay_is_cut() -> None:
     """Airflow would obey a delay of a month: the policy's delay replaces max_retry_delay."""
     error = exceptions.DataWorksThrottled("busy", retry_after=10**7)
 
+    for absurd in (1e300, float("inf")):
+        assert decide(exceptions.DataWorksThrottled("m", retry_after=absurd)).retry_delay == timedelta(hours=1)
     assert decide(error).retry_delay == timedelta(hours=1)
     assert decide(error, max_delay=timedelta(minutes=5)).retry_delay == timedelta(minutes=5)
 

@@ -232,7 +232,7 @@ class DataWorksHook(BaseHook):
         from airflow_provider_dataworks.client.asking import ask
 
         try:
-            service = replace(self.service, patience=0)
+            service = replace(self.service, patience=0, longest_hold=0)
             workspaces = self.run(ask(service, service.api.ListProjects()))
             text = f"{self.account.settings.endpoint} answered. Workspaces visible: {workspaces}"
             project_id = self.account.project_id
