@@ -238,12 +238,11 @@ def read_report(given: Mapping[str, Any]) -> dict[str, Any]:
 
     :param given: what the event holds as ``report``.
     """
-    note = RequestNote.read({**given, "di_job_id": 1, "at": given.get("deadline")}) or RequestNote(1)
+    note = RequestNote.read({**given, "di_job_id": 1}) or RequestNote(1)
     return {
         "by_us": given.get("by_us") is True,
         "assumed": given.get("assumed") is True,
         "owed": given.get("owed") is True,
         "status_before": note.status_before,
         "request_id": note.request_id,
-        "deadline": note.at or 0.0,
     }

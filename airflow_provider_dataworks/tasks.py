@@ -47,11 +47,7 @@ class DIJobTask(MappedRetries, _Task):
 
     @classmethod
     def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
-        """
-        Refuse arguments that can never be right, as the DAG is made; templates are read when the task runs.
-
-        :raises DataWorksInvalidRequest: (a ValueError) naming argument and remedy.
-        """
+        """Refuse arguments that can never be right, as the DAG is made; templates are read when the task runs."""
         try:
             cls.check_together(arguments)
         except DataWorksInvalidRequest as error:
@@ -123,11 +119,7 @@ class DIJobTask(MappedRetries, _Task):
         )
 
     def explain(self, error: DataWorksError, report: Mapping[str, Any]) -> None:
-        """
-        Add to an error what this task knows besides; by default nothing.
-
-        :param report: what was done so far, as :meth:`reported` returns it.
-        """
+        """Add to an error what this task knows besides, by what was done so far (the report); by default nothing."""
 
     def decided(self, context: Context, plan: changes.Plan, outcome: changes.Change, passing: Collection[str]) -> None:
         """
@@ -294,13 +286,8 @@ class DIJobTask(MappedRetries, _Task):
         with crossing(context, partial(self.explain, report=report)):
             job = outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
-            verdict = self.verdict(report)
-            if not verdict(job):
+            if not self.verdict(report)(job):
                 raise not_understood(event)
-            job = self.look_again(job, report)
-            if not verdict(job):
-                interval = seconds(self.poll_interval, "poll_interval")
-                self.defer_until(job, deadline=report["deadline"], poll_interval=interval, report=report)
             return self.result(job, report)
 
     def result(self, job: DIJob, report: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_dataworks.client.replies import Verdict
+from airflow_provider_dataworks.client.replies import JobStatus, Verdict
 from airflow_provider_dataworks.client.safe_values import finite_number, plain_text, shown, whole_number
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksError
@@ -33,6 +33,11 @@ class Wait:
     verdict: Verdict
     deadline: float
     poll_interval: float
+
+    @property
+    def is_for_a_start(self) -> bool:
+        """Whether the job is waited for to run; a wait for whatever it does next names no failure."""
+        return JobStatus.RUNNING in self.verdict.accept and bool(self.verdict.fail_on)
 
 
 def checked(given: Mapping[str, Any], unknown: Collection[str] = ()) -> Wait:

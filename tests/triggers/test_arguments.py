@@ -145,7 +145,7 @@ async def test_an_error_that_nobody_expected_is_an_event_too(
 ) -> None:
     """Its text is not: it may hold anything."""
 
-    def broken(*_: Any) -> Any:
+    def broken(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("\ud83d secret")
 
     monkeypatch.setattr(watchers, "watcher_of", broken)
