@@ -12,13 +12,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_dataworks.client.asking import Flow, Service, ask
 from airflow_provider_dataworks.client.flows import get_di_job, timed_out
 from airflow_provider_dataworks.client.listing import Listing
-from airflow_provider_dataworks.client.news import News
 from airflow_provider_dataworks.client.pace import LONGEST_HOLD
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus, Page
 from airflow_provider_dataworks.exceptions import DataWorksError
@@ -59,6 +59,23 @@ class _Wait:
     # When the round began that is to tell of it; None between rounds.
     asked: float | None = None
     has_last_look: bool = False
+    # Airflow tells by it in whose log a line belongs; the watcher itself runs in that of the wait that began it.
+    context: Context = field(default_factory=copy_context, repr=False)
+
+    def saw(self, job: DIJob) -> None:
+        """Keep what a look saw, and log it where it is new."""
+        if self.last is None or self.last.status != job.status:
+            self.context.run(log.info, "DI job %s is %s now.", job.id, job.status)
+        elif self.trouble is not None:
+            self.context.run(log.info, "DI job %s can be looked at again; it is still %s.", job.id, job.status)
+        self.last, self.trouble = job, None
+
+    def failed(self, error: DataWorksError) -> None:
+        """Keep that a look failed, and log it where its kind is new: an outage is no news in each round."""
+        if self.trouble is None or self.trouble.see != error.see:
+            text = "DI job %s could not be looked at, and is looked at again: %s"
+            self.context.run(log.warning, text, self.di_job_id, error.summary)
+        self.trouble = error
 
 
 class Watcher:
@@ -82,7 +99,6 @@ class Watcher:
         self._task: asyncio.Task[None] | None = None
         self._looks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
-        self._news = News()
 
     async def wait(
         self, di_job_id: int, until: Callable[[DIJob], bool], *, seconds_left: float, poll_interval: float
@@ -123,7 +139,6 @@ class Watcher:
             each.cancel()
         # Until they have let go of their looks: whoever leaves last closes the connections next.
         await asyncio.wait(ending)
-        self._news.tell()
 
     async def _run(self) -> None:
         try:
@@ -202,16 +217,14 @@ class Watcher:
             async with self._listing_lock:
                 left = await self._pages({wait.di_job_id for wait in unanswered()}, asked)
             looks = {self._begin(self._one(job_id, asked)) for job_id in sorted(left)}
-            while looks:
-                _, looks = await asyncio.wait(looks, timeout=_HANGS)
-                self._news.tell()
+            if looks:
+                await asyncio.wait(looks)
         except Exception as error:
             # A mistake of ours: these waits must learn of it instead of hanging until their deadlines.
             for wait in unanswered():
                 wait.future.set_exception(error)
         for wait in unanswered():
             self._plan(wait, asked)
-        self._news.tell()
 
     async def _pages(self, job_ids: set[int], asked: float) -> set[int]:
         """Ask for pages as far as they pay; return which jobs are to be asked for by themselves."""
@@ -257,16 +270,15 @@ class Watcher:
                     self._plan(wait, asked)
 
     def _trouble(self, error: DataWorksError, job_ids: Iterable[int]) -> None:
-        if error.retryable or error.di_job_id:  # else the listing tells what it makes of it
-            self._news.failed(error)
         if error.retryable and error.retry_after is not None:
             # Whoever asks next in this process would be refused too, and that would count.
             self._service.pace.hold(error.retry_after)
             self._held_until = max(self._held_until, _now() + min(error.retry_after, LONGEST_HOLD))
         about = set(job_ids)
         for wait in self._open():
-            if wait.di_job_id in about:
-                wait.trouble = error
+            # Of a list that may not be read the listing tells: its jobs are asked for by themselves.
+            if wait.di_job_id in about and (error.retryable or error.di_job_id):
+                wait.failed(error)
 
     def _tell_all(self, jobs: Iterable[DIJob], asked: float) -> None:
         # Sorted once: a thousand waits searched for each job of a page would hold the event loop.
@@ -279,9 +291,7 @@ class Watcher:
                 self._tell(wait, job, asked)
 
     def _tell(self, wait: _Wait, job: DIJob, asked: float) -> None:
-        if wait.last is None or wait.last.status != job.status:
-            self._news.changed(job.id, str(job.status))
-        wait.last, wait.trouble = job, None
+        wait.saw(job)
         try:
             if wait.until(job):
                 wait.future.set_result(job)

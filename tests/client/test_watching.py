@@ -6,15 +6,17 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
-from fake_dataworks import PROJECT, FakeDataWorks, answer, refuse
+from fake_dataworks import PROJECT, FakeDataWorks, answer, refuse, serve
 from virtual_time import run_virtually
 
+from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.client.asking import Send, Service
 from airflow_provider_dataworks.client.calls import APIS
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
@@ -189,42 +191,76 @@ def test_a_failed_job_is_asked_for_its_text() -> None:
     play(work)
 
 
-def test_forty_waits_take_a_line_for_each_kind_of_news(caplog: pytest.LogCaptureFixture) -> None:
-    """In the triggerer's log they stand among those of everybody else."""
+class Told(logging.Handler):
+    """Keeps each line with the task whose log it belongs to, as Airflow's triggerer tells them apart: by context."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[tuple[str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((TASK.get(), record.getMessage()))
+
+
+TASK: ContextVar[str] = ContextVar("TASK", default="nobody's")
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[str, str]]]:
+    """What the watcher logged, and in whose log."""
+    handler = Told()
+    watching.log.addHandler(handler)
+    watching.log.setLevel(logging.INFO)
+    yield handler.lines
+    watching.log.removeHandler(handler)
+    watching.log.setLevel(logging.NOTSET)
+
+
+async def as_task(scene: Scene, job_id: int) -> Any:
+    """Wait for a job in a context of its own."""
+    TASK.set(f"task of {job_id}")
+    return await scene.wait(job_id)
+
+
+def test_the_news_of_each_wait_stand_in_the_log_of_its_own_task(told: list[tuple[str, str]]) -> None:
+    """Not in that of whoever began the watcher, who may be another team, and long gone."""
 
     async def work(scene: Scene) -> None:
-        ids = scene.jobs(39, "Running", "Running", "Stopping", "Stopping", "Stopped")
-        scene.dataworks.add(40, "Running", "Stopping", "Stopped")
-        await asyncio.gather(*(scene.wait(job_id) for job_id in [*ids, 40]))
+        scene.dataworks.add(1, "Running", "Stopped")
+        scene.dataworks.add(2, "Running", "Running", "Stopping", "Stopped")
+        await asyncio.gather(*(asyncio.create_task(as_task(scene, job_id)) for job_id in (1, 2)))
 
-    with caplog.at_level(logging.INFO):
-        play(work)
+    play(work)
 
-    assert [record.getMessage() for record in caplog.records] == [
-        "DI jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 30 more are Running now.",
-        "DI job 40 is Stopping now.",
-        "DI jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 29 more are Stopping now.",
-        "DI job 40 is Stopped now.",
-        "DI jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 29 more are Stopped now.",
+    assert [line for line in told if line[0] == "task of 1"] == [
+        ("task of 1", "DI job 1 is Running now."),
+        ("task of 1", "DI job 1 is Stopped now."),
     ]
+    assert [text for task, text in told if task == "task of 2"] == [
+        "DI job 2 is Running now.",
+        "DI job 2 is Stopping now.",
+        "DI job 2 is Stopped now.",
+    ]
+    assert {task for task, _ in told} == {"task of 1", "task of 2"}
 
 
-def test_forty_looks_that_fail_alike_are_one_warning_a_round(caplog: pytest.LogCaptureFixture) -> None:
-    """One that fails otherwise is another."""
+def test_trouble_is_told_to_each_wait_that_it_is_about_once(told: list[tuple[str, str]]) -> None:
+    """An outage is no news in each round; its end is."""
 
     async def work(scene: Scene) -> None:
-        ids = scene.jobs(39, "Stopped")
-        scene.dataworks.script("GetDIJob", *[answer(502)] * 39)
-        await asyncio.gather(*(scene.wait(job_id) for job_id in [*ids, 4711]), return_exceptions=True)
+        scene.dataworks.add(1, "Running", "Running", "Stopped")
+        scene.dataworks.add(2, "Stopped")
+        scene.dataworks.script("GetDIJob", *[serve, answer(502), answer(502), answer(502)])
+        await asyncio.create_task(as_task(scene, 1))
+        await asyncio.create_task(as_task(scene, 2))
 
-    with caplog.at_level(logging.WARNING):
-        play(work, project_id=None)
-    lines = [record.getMessage() for record in caplog.records]
+    play(work, project_id=None)
 
-    assert len(lines) == 2
-    assert lines[0].startswith("GetDIJob of DI job 1 failed (HTTP 502)")
-    assert lines[0].endswith(" So did 38 more looks of this round.")
-    assert lines[1].startswith("GetDIJob of DI job 4711 failed")
+    lines = [text for task, text in told if task == "task of 1"]
+    assert lines[0] == "DI job 1 is Running now."
+    assert lines[1].startswith("DI job 1 could not be looked at, and is looked at again: GetDIJob of DI job 1 failed")
+    assert lines[2:] == ["DI job 1 can be looked at again; it is still Running.", "DI job 1 is Stopped now."]
+    assert [text for task, text in told if task == "task of 2"] == ["DI job 2 is Stopped now."]
 
 
 def test_a_workspace_that_may_not_be_listed_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
