@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk import DAG, RetryAction, RetryDecision
 
 from airflow_provider_dataworks import exceptions, failures
-from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.retries import DataWorksRetryPolicy
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 
@@ -151,3 +151,28 @@ def test_newer_airflow_waits_without_using_a_retry(monkeypatch: pytest.MonkeyPat
     assert decide(exceptions.DataWorksThrottled("busy", retry_after=8)) == "rescheduled"  # type: ignore[comparison-overlap]
     assert asked[0][0] == timedelta(seconds=8)
     assert asked[0][1]["reschedule_timeout"] == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "try_number", "action"),
+    [
+        pytest.param(5.0, 1, RetryAction.DEFAULT, id="sooner-than-its-own"),
+        pytest.param(90.0, 1, RetryAction.RETRY, id="later-than-its-own"),
+        pytest.param(90.0, 5, RetryAction.DEFAULT, id="its-own-has-grown"),
+        pytest.param(700.0, 20, RetryAction.RETRY, id="later-than-its-own-longest"),
+    ],
+)
+def test_a_restart_that_is_owed_is_tried_no_sooner_than_its_own_delay(
+    asked: float, try_number: int, action: RetryAction
+) -> None:
+    """Thirty tries a few seconds apart would be over in half an hour, with the job down."""
+    restart = StartDIJobOperator(
+        task_id="restart", di_job_id=1, only_if_stopped_by="stop", max_retry_delay=timedelta(minutes=10)
+    )
+    error = exceptions.DataWorksThrottled("busy", retry_after=asked)
+
+    decision = restart.retry_policy.evaluate(error, try_number, 30, {"task": restart})
+
+    assert decision.action is action
+    if action is RetryAction.RETRY:
+        assert decision.retry_delay == timedelta(seconds=asked)

@@ -260,7 +260,8 @@ class StartDIJobOperator(StartSteps, BaseOperator):
         super().__init__(
             retries=retries, retry_delay=retry_delay, retry_exponential_backoff=retry_exponential_backoff, **kwargs
         )
-        install_retry_policy(self)
+        # What is owed is tried for as long as its tries were meant to last: the job is down meanwhile.
+        install_retry_policy(self, keep_own_delay=only_if_stopped_by is not None)
         self.check_arguments(locals())
         self.di_job_id = di_job_id
         self.start_time = start_time
