@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, task
-from airflow.sdk.definitions.callback import AsyncCallback
-from airflow.serialization.serialized_objects import DagSerialization
+from airflow_limits import needs
+from any_airflow import DagSerialization, task
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.maintenance import DIJobMaintenance, MaintenanceWindow, overrun_alert
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator"]
 ALWAYS = MaintenanceWindow("0 0 * * *", timedelta(days=1), "UTC")
@@ -163,6 +163,7 @@ def test_default_args_of_the_dag_hold_for_its_tasks(ids: Any) -> None:
     assert tasks[0].window == NEVER
 
 
+@needs("approval")
 @pytest.mark.parametrize("approval", [True, {}, {"subject": "Go?", "response_timeout": timedelta(minutes=5)}])
 def test_a_person_may_be_asked_first(approval: Any) -> None:
     """Nobody answering counts as no, and a no skips even the marker, so that nothing is restarted either."""
@@ -174,8 +175,11 @@ def test_a_person_may_be_asked_first(approval: Any) -> None:
     assert approve.downstream_task_ids == {"maintenance.open"}
 
 
+@needs("approval")
 def test_an_overrun_can_call_somebody() -> None:
     """When the run is not over as its window closes."""
+    from airflow.sdk.definitions.callback import AsyncCallback
+
     alert = overrun_alert(ALWAYS, AsyncCallback("tests.nobody.called"))
 
     assert alert.interval == timedelta(days=1)

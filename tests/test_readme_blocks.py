@@ -19,7 +19,6 @@ from typing import Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
-from airflow.sdk import DAG
 from packaging.requirements import Requirement
 from readme_blocks import BLOCKS, README, ROOT, Block, run_a_users_tests
 
@@ -30,6 +29,7 @@ from airflow_provider_dataworks.emulator.fixtures import (
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.maintenance import DIJobMaintenance, MaintenanceWindow
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 

@@ -34,12 +34,13 @@ for name in names:
 print(json.dumps({"file": package.__file__, "names": names}))
 """
 
-# Airflow 3.2 and later build the form from the provider's description, earlier ones from the hook class.
+# Airflow 3.2 and later build the form from the provider's description, earlier ones from the hook class; 3.0 and 3.1 do
+# so in their API server, with stand-ins for the parts of a web form.
 FORM = """
 import json
 from airflow import __version__
 STANDARD = ("host", "login", "password", "port")
-if tuple(map(int, __version__.split(".")[:2])) >= (3, 2):
+if tuple(map(int, __version__.split(".")[:2])) >= (3, 0):
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
     (form,) = [hook for hook in HookMetaService.hook_meta_data() if hook.connection_type == "dataworks"]
     name, hidden = form.hook_name, form.standard_fields.url_schema.hidden

@@ -1,0 +1,42 @@
+"""Names of Airflow that only tests need and that moved between 2.11 and 3.4; see the package's version_compat, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
+
+from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_0_PLUS
+
+if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
+    from airflow.sdk import task
+else:
+    from airflow.decorators import task
+
+try:
+    from airflow.serialization.serialized_objects import DagSerialization
+except ImportError:  # before 3.2
+    from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
+try:
+    from airflow.sdk import serde
+except ImportError:  # before 3.2
+    from airflow.serialization import serde
+try:
+    from airflow.dag_processing import dagbag
+except ImportError:  # before 3.2
+    from airflow.models import dagbag
+
+__all__ = ["DagSerialization", "dagbag", "serde", "store_dag", "task"]
+
+
+def store_dag(dag: Any) -> None:
+    """Write a DAG made in a test into Airflow's database, where ``dag.test()`` looks for it; 2.11 does not look."""
+    if not AIRFLOW_V_3_0_PLUS:
+        return
+    dag.relative_fileloc = "made-in-a-test.py"  # as reading a file would have set it
+    bag: Any = dagbag.DagBag(dag_folder="/dev/null")
+    bag.bag_dag(dag)
+    if hasattr(dagbag, "sync_bag_to_db"):
+        dagbag.sync_bag_to_db(bag, "dags-folder", None)
+    else:  # 3.0
+        bag.sync_to_db("dags-folder", None)
