@@ -73,7 +73,7 @@ lint: .venv/.ready #* Ruff (rules and format) and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-readme: .venv/.ready #* Write README's contents, quoted examples and table of troubles anew, from their sources
+readme: .venv/.ready #* Write README's contents, quoted examples and derived tables anew, from their sources
 	$(BIN)/python docs/readme.py
 
 format: .venv/.ready #* Let ruff correct what it can

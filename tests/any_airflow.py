@@ -26,7 +26,15 @@ try:
 except ImportError:  # before 3.2
     from airflow.models import dagbag
 
-__all__ = ["DagSerialization", "dagbag", "serde", "store_dag", "task"]
+__all__ = ["FAIL_FAST", "DagSerialization", "is_mapped", "serde", "store_dag", "task"]
+
+# A DAG's argument: end the run at once when a task fails.
+FAIL_FAST = "fail_fast" if AIRFLOW_V_3_0_PLUS else "fail_stop"
+
+
+def is_mapped(task: Any) -> bool:
+    """Say whether a task of a DAG is mapped; 2.11 has no word for it."""
+    return hasattr(task, "partial_kwargs")
 
 
 def store_dag(dag: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from airflow_limits import needs
-from any_airflow import DagSerialization, task
+from any_airflow import FAIL_FAST, DagSerialization, is_mapped, task
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
@@ -80,8 +80,8 @@ def test_it_is_wired_so_that_the_restart_always_runs(ids: Any, mapped: bool) -> 
     serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task(last)
     assert serialized.is_teardown
     assert serialized.on_failure_fail_dagrun
-    assert dag.get_task("maintenance.stop").is_mapped is mapped
-    assert restart.is_mapped is mapped
+    assert is_mapped(dag.get_task("maintenance.stop")) is mapped
+    assert is_mapped(restart) is mapped
 
 
 def test_a_group_without_work_still_restarts() -> None:
@@ -146,7 +146,7 @@ def test_a_mistake_in_one_dag_does_not_reach_the_next(wrong: dict[str, Any]) -> 
 
 def test_fail_fast_is_refused() -> None:
     """It would skip the leaf, and a failed maintenance would end in a green run."""
-    with a_dag("fast", fail_fast=True), pytest.raises(ValueError, match="fail_fast"):
+    with a_dag("fast", **{FAIL_FAST: True}), pytest.raises(ValueError, match="fail_fast"):
         DIJobMaintenance(di_job_ids=JOB)
 
 
@@ -158,7 +158,7 @@ def test_default_args_of_the_dag_hold_for_its_tasks(ids: Any) -> None:
         pass
 
     tasks = [dag.get_task(f"maintenance.{name}") for name in ("stop", "check", "restart")]
-    tasks = [task.unmap({"di_job_id": JOB}) if task.is_mapped else task for task in tasks]
+    tasks = [task.unmap({"di_job_id": JOB}) if is_mapped(task) else task for task in tasks]
     assert [task.dataworks_conn_id for task in tasks] == ["theirs"] * 3
     assert tasks[0].window == NEVER
 
