@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer, make and git; everything else goes into .venv, from locks.
+# Needs Python 3.11 or newer, make and git; everything else goes into .venv, in the versions that requirements/ pins.
 # Another interpreter: make test PYTHON=/path/to/python3.12
 
 SHELL := /bin/sh

@@ -7,6 +7,7 @@ failed restart behind a green run. See `Airflow's page on setup and teardown
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import wraps
@@ -171,14 +172,18 @@ class DIJobMaintenance(TaskGroup):
 
     def _approve(self) -> Any:
         try:
-            from airflow.providers.standard.operators.hitl import ApprovalOperator
+            from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
         except ImportError as error:
             raise ValueError("approval: asking a person needs Airflow 3.1 or later. Leave it out.") from error
         given = dict(self._approval) if isinstance(self._approval, Mapping) else {}
         subject = (
             f"Stop DI jobs for maintenance? ({self._ids if isinstance(self._ids, int | str | list) else 'several'})"
         )
-        return ApprovalOperator(task_id="approve", **{"subject": subject, **_REJECT, **given})
+        arguments = {"subject": subject, **_REJECT, **given}
+        # With Airflow 3.1 the time to answer is the task's execution_timeout, which says the same there.
+        if "response_timeout" not in inspect.signature(HITLOperator.__init__).parameters:
+            arguments.setdefault("execution_timeout", arguments.pop("response_timeout"))
+        return ApprovalOperator(task_id="approve", **arguments)
 
 
 def _refuse_what_breaks_the_promise(dag: Any) -> None:
