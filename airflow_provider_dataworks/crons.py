@@ -10,13 +10,14 @@ from functools import lru_cache
 from itertools import count, product, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_dataworks.arguments import invalid
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
-
 DAY = 24 * 60  # minutes
 
+_LONGEST = 500  # characters
 _EVERY_DAY = "0 0 * * *"
 _ALL = ["*"]  # how croniter writes a field that leaves nothing out
 # What Airflow's own cron timetables understand besides five fields (airflow.utils.dates.cron_presets).
@@ -34,11 +35,7 @@ _WEEKDAYS = {key: name for number, name in enumerate(_NAMES) for key in (str(num
 _CYCLE = range(2000, 2028)
 
 
-def refuse(field: str, problem: str, remedy: str | None = None) -> DataWorksInvalidRequest:
-    """Error about a field; its module loads only when there is one, so that importing a window stays cheap."""
-    from airflow_provider_dataworks.client.settings import refusal
-
-    return refusal(field, problem, remedy)
+refuse = invalid
 
 
 class Cron(NamedTuple):
@@ -66,6 +63,8 @@ def read_cron(text: str) -> Cron:
     """
     from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyped]
 
+    if len(text) > _LONGEST:
+        raise refuse("cron", f"has {len(text)} characters, more than {_LONGEST}", "A field takes lists and ranges.")
     fields = _PRESETS.get(text.strip(), text).split()
     plain = " ".join(fields)
     remedy = "Give five fields (minute hour day month weekday), for example '0 2 * * SUN'."

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import ClassVar, TypedDict, Unpack
 
+_LINE = 110  # characters of a first line, about
+
 
 class Facts(TypedDict, total=False):
     """The keyword arguments that every error takes; see :class:`DataWorksError`."""
@@ -34,6 +36,9 @@ class Facts(TypedDict, total=False):
     retry_after: float | None
     remedy: str | None
     see: str | None
+    conn_id: str | None
+    endpoint: str | None
+    job_status: str | None
 
 
 class DataWorksError(Exception):
@@ -49,6 +54,9 @@ class DataWorksError(Exception):
     :param retry_after: seconds the service asked to wait, or ``None``.
     :param remedy: what the reader should do about it.
     :param see: anchor of README's section on this kind of trouble; by default the most general one of the class.
+    :param conn_id: Airflow connection that was used, where one was.
+    :param endpoint: host that was asked, where one was.
+    :param job_status: status in which the DI job was seen last, where the call was to change it.
     """
 
     retryable = False
@@ -66,24 +74,56 @@ class DataWorksError(Exception):
         self.retry_after = facts.get("retry_after")
         self.remedy = facts.get("remedy")
         self.see = facts.get("see") or self._see
+        self.conn_id = facts.get("conn_id")
+        self.endpoint = facts.get("endpoint")
+        self.job_status = facts.get("job_status")
+        self.lead: str | None = None  # what the reader must know before anything else, such as that the job is down
 
     @property
     def summary(self) -> str:
-        """Action, job, code, HTTP status, request id and what happened, without the remedy."""
-        job = f"DI job {self.di_job_id}" if self.di_job_id else ""
-        status = f"HTTP {self.status}" if self.status else ""
+        """One line for logs: action, job, code, HTTP status, request id, what happened and how the job was."""
         request = f"request id {self.request_id}" if self.request_id else ""
-        subject = " of ".join(filter(None, (self.action, job)))
-        facts = ", ".join(filter(None, (self.code, status, request)))
+        facts = ", ".join(filter(None, (*self._codes, request)))
+        head = " ".join(filter(None, (self._subject, facts and f"({facts})")))
+        return f"{': '.join(filter(None, (head, self.message)))}{self._state}"
+
+    @property
+    def _subject(self) -> str:
+        job = f"DI job {self.di_job_id}" if self.di_job_id else ""
         # Without an operation it is the job, or our waiting for it, that the message is about: no call failed.
-        head = " ".join(filter(None, (f"{subject} failed" if self.action else subject, facts and f"({facts})")))
-        return ": ".join(filter(None, (head, self.message)))
+        return f"{' of '.join(filter(None, (self.action, job)))} failed" if self.action else job
+
+    @property
+    def _codes(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.code, f"HTTP {self.status}" if self.status else "")))
+
+    @property
+    def _state(self) -> str:
+        return f" The job was {self.job_status} when last looked at." if self.job_status else ""
+
+    def _headlines(self) -> tuple[str, ...]:
+        """What happened and whether the job runs: one line, or two where one were long, since log views do not wrap."""
+        codes = f"({', '.join(self._codes)})" if self._codes else ""
+        head = " ".join(filter(None, (self._subject, codes)))
+        line = f"{': '.join(filter(None, (head, self.message)))}{self._state}"
+        if not self.action or len(line) <= _LINE:
+            return (line,)
+        return f"{head}.{self._state}", self.message
 
     def __str__(self) -> str:
-        """Text for a task log, a line each: what happened, what to do about it, and where README tells more."""
-        remedy = f"What to do: {self.remedy}" if self.remedy else ""
-        see = f"See README.md#{self.see}" if self.see else ""
-        return "\n".join(filter(None, (self.summary, remedy, see)))
+        """Text for a task log, a line each: what happened, why, what to do, where README tells more, and all ids."""
+        request = f"request id {self.request_id}" if self.request_id else ""
+        connection = f"connection {self.conn_id}" if self.conn_id else ""
+        place = f"at {self.endpoint}" if self.endpoint else ""
+        asked = ", ".join(filter(None, (" ".join(filter(None, (connection, place))), request)))
+        lines = (
+            self.lead,
+            *self._headlines(),
+            f"What to do: {self.remedy}" if self.remedy else "",
+            f"See README.md#{self.see}" if self.see else "",
+            f"Asked with {asked}" if asked else "",
+        )
+        return "\n".join(filter(None, lines))
 
     def __repr__(self) -> str:
         """Class and facts; never anything that was sent."""

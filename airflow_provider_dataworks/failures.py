@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Any
 
 from airflow_provider_dataworks import exceptions
+from airflow_provider_dataworks.client.advice import RETRIES_LEFT
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
 
@@ -77,6 +80,21 @@ def as_airflow_sees_it(error: exceptions.DataWorksError) -> exceptions.DataWorks
     return found
 
 
+def tries_left(context: Mapping[str, Any]) -> int | None:
+    """Return how often Airflow will try a task again that fails now; ``None`` where the context does not tell."""
+    most, number = (getattr(context.get("ti"), name, None) for name in ("max_tries", "try_number"))
+    return max(0, most + 1 - number) if isinstance(most, int) and isinstance(number, int) else None
+
+
+def _say_retries(error: exceptions.DataWorksError, context: Mapping[str, Any]) -> None:
+    """Say in the remedy how many tries are left, instead of leaving it to the reader to find out."""
+    left = tries_left(context)
+    if left is None or not error.retryable or not error.remedy:
+        return
+    said = f"Nothing for now: Airflow tries again ({left} left)." if left else "This was the last try: clear the task."
+    error.remedy = error.remedy.replace(RETRIES_LEFT, said)
+
+
 class crossing:  # noqa: N801 - used like a function
     """
     Let errors of the block cross into Airflow as what Airflow must do about them.
@@ -84,7 +102,17 @@ class crossing:  # noqa: N801 - used like a function
     The way an error took through the client stays behind, unless the log is at DEBUG: forty frames that are the same
     for every error hide, in a red task's log, what happened. A mistake of this package, which is no
     :class:`~airflow_provider_dataworks.exceptions.DataWorksError`, keeps its traceback.
+
+    :param context: of the task that ends so, if it is one: its error says how many tries are left.
+    :param explain: adds to the error what the task knows besides, such as what an earlier try did.
     """
+
+    def __init__(
+        self,
+        context: Mapping[str, Any] | None = None,
+        explain: Callable[[exceptions.DataWorksError], None] = lambda error: None,
+    ) -> None:
+        self._context, self._explain = context, explain
 
     def __enter__(self) -> None:
         """Begin; there is nothing to prepare."""
@@ -97,4 +125,7 @@ class crossing:  # noqa: N801 - used like a function
             return
         if not isinstance(error, AirflowFailException):  # else it has crossed already, and left its way behind
             log.debug("Where it was raised:", exc_info=error)
+        self._explain(error)
+        if self._context is not None:
+            _say_retries(error, self._context)
         raise as_airflow_sees_it(error).with_traceback(None) from None

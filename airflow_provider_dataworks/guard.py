@@ -6,9 +6,9 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataworks.arguments import flag_or_text
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
-from airflow_provider_dataworks.version_compat import AirflowSkipException
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ def window_end(
     *,
     now: float,
     needed: float,
-    outside: str,
     ignore: bool | str,
 ) -> float:
     """
@@ -30,23 +29,18 @@ def window_end(
 
     :param now: epoch seconds.
     :param needed: seconds that must be left of it.
-    :param outside: ``fail`` or ``skip``.
     :param ignore: let the stop begin all the same; also as text, as a template gives it.
     :raises OutsideMaintenanceWindow: no window is open, or too little of it is left.
-    :raises AirflowSkipException: the same, where the author chose to skip.
     """
     found = MaintenanceWindow.parse(window)
     moment = datetime.fromtimestamp(now, UTC)
-    if str(ignore).strip().lower() in ("true", "1", "yes"):
+    if flag_or_text(ignore, "ignore_window"):
         log.warning("The maintenance window %s is ignored, as this run was told.", found)
         return float("inf")
     left = found.remaining(moment).total_seconds()
     if left > 0 and left >= needed:
         return now + left
-    text = _refusal(found, moment, left, needed)
-    if outside == "skip":
-        raise AirflowSkipException(text)
-    raise OutsideMaintenanceWindow(text, **TROUBLES["outside-window"].advice)
+    raise OutsideMaintenanceWindow(_refusal(found, moment, left, needed), **TROUBLES["outside-window"].advice)
 
 
 def _refusal(window: MaintenanceWindow, moment: datetime, left: float, needed: float) -> str:

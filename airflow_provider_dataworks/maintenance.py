@@ -7,16 +7,18 @@ failed restart behind a green run. See `Airflow's page on setup and teardown
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataworks.arguments import int64, invalid, is_template
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.memory import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.outcome import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+from airflow_provider_dataworks.stopped_check import StoppedCheck
 from airflow_provider_dataworks.version_compat import EmptyOperator, TaskGroup
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -25,13 +27,22 @@ if TYPE_CHECKING:
 
 __all__ = ["DIJobMaintenance", "MaintenanceWindow", "jobs_stopped", "overrun_alert"]
 
-# A restart goes on trying for about five hours: a job that stays down is the one thing that may not happen.
-_RESTART = {"retries": 30, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": False, "poll_interval": 30}
+# A restart goes on trying for about five hours, soon at first and then every ten minutes: a job that stays down is the
+# one thing that may not happen.
+_RESTART = {
+    "retries": 30,
+    "retry_delay": timedelta(minutes=1),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "poll_interval": 30,
+}
 # Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
 # restart that waits for that of the last run leaves jobs down.
 _IN_ORDER: dict[str, Any] = {"trigger_rule": "all_success"}
 _AT_ONCE: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
 _REJECT = {"defaults": "Reject", "response_timeout": timedelta(hours=1)}
+# Text around the number: where templates render to native objects, Airflow cannot name a task instance by a number.
+_INDEX = "DI job {{ task.di_job_id }}"
 
 
 class DIJobMaintenance(TaskGroup):
@@ -85,7 +96,7 @@ class DIJobMaintenance(TaskGroup):
     ) -> None:
         super().__init__(group_id=group_id, **kwargs)
         _refuse_what_breaks_the_promise(self.dag)
-        self._ids = di_job_ids
+        self._ids = _checked_ids(di_job_ids)
         self._approval = approval
         # What is not given here is not handed on: the DAG's default_args may hold it.
         self._common = {} if dataworks_conn_id is None else {"dataworks_conn_id": dataworks_conn_id}
@@ -107,15 +118,17 @@ class DIJobMaintenance(TaskGroup):
         return self
 
     def _before(self) -> None:
+        # Setups, all three: whoever clears a task of the work clears the stop and its check with it. The restart is the
+        # teardown of the marker alone, so that it runs when the stop fails.
         self.open = EmptyOperator(task_id="open", **_IN_ORDER).as_setup()  # type: ignore[no-untyped-call]
-        self.stop = self._each(StopDIJobOperator, "stop", **self._window, **self._stop_args)
+        self.stop = self._each(StopDIJobOperator, "stop", **{**self._window, **self._stop_args}).as_setup()
         # A job that failed does not run either; the stop let it pass, with a warning.
-        accept = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
-        self.check = self._each(DIJobStoppedSensor, "check", **accept)
+        self._check_args = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
+        self.check = self._each(DIJobStoppedSensor, "check", **self._check_args).as_setup()
         self.open >> self.stop >> self.check
         if isinstance(self._approval, Mapping) or self._approval:
             self._approve() >> self.open
-        self.work = TaskGroup("work", prefix_group_id=False, tooltip="The maintenance itself")
+        self.work = TaskGroup("work", tooltip="The maintenance itself")
         self.work.__enter__()
 
     def __exit__(
@@ -136,12 +149,34 @@ class DIJobMaintenance(TaskGroup):
         self.done = EmptyOperator(task_id="done", **_IN_ORDER)
         last = self.work if self.work.children else self.check
         if self.work.children:
+            self._ask_before_work()
             self.check >> self.work
         last >> self.restart.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
         # The leaf is no teardown: without it a failed stop would end in a green run.
         last >> self.done
-        if hasattr(self.restart, "partial_kwargs"):
+        if _is_mapped(self.restart):
             self.restart >> self._outcome()
+
+    def _ask_before_work(self) -> None:
+        """Have each task of the work ask, before it begins, whether the jobs are stopped."""
+        _refuse_roots_that_pass_over_a_failed_stop(self.work)
+        tasks: list[Any] = list(self.work.iter_tasks())
+        for task in tasks:
+            # What cleans up may run at any time: who holds a lock on the source must be able to let go of it.
+            if task.is_teardown:
+                continue
+            own = _argument(task, "pre_execute") if _is_mapped(task) else task.pre_execute
+            asked = StoppedCheck(
+                self._ids,
+                tuple(self._check_args["accept"]),
+                str(self.group_id),
+                _argument(self.stop, "dataworks_conn_id", DataWorksHook.default_conn_name),
+                then=own,
+            )
+            if _is_mapped(task):
+                task.partial_kwargs["pre_execute"] = asked
+            else:
+                task.pre_execute = asked
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., DIJobMaintenance]:
         """Return a function that makes the group, with the tasks the given one makes as maintenance."""
@@ -159,31 +194,65 @@ class DIJobMaintenance(TaskGroup):
         arguments = {**self._common, **arguments}
         if isinstance(self._ids, int | str):
             return operator(task_id=task_id, di_job_id=self._ids, **arguments)
-        ids = list(self._ids) if isinstance(self._ids, Sequence) else self._ids
-        arguments.setdefault("map_index_template", "{{ task.di_job_id }}")
-        return operator.partial(task_id=task_id, **arguments).expand(di_job_id=ids)
+        arguments.setdefault("map_index_template", _INDEX)
+        return operator.partial(task_id=task_id, **arguments).expand(di_job_id=self._ids)
 
     def _outcome(self) -> Any:
         # Only a teardown that is not mapped keeps, in Airflow's serialized DAG, that its failure fails the run.
         self.outcome = RestartOutcomeOperator(
-            task_id="restarted", stopped_by=[self.stop.task_id], started_by=[self.restart.task_id], **_AT_ONCE
+            task_id="restarted",
+            di_job_ids=self._ids,
+            stopped_by=[self.stop.task_id],
+            started_by=[self.restart.task_id],
+            dataworks_conn_id=_argument(self.restart, "dataworks_conn_id", DataWorksHook.default_conn_name),
+            **_AT_ONCE,
         )
         return self.outcome.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
 
     def _approve(self) -> Any:
         try:
-            from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+            from airflow_provider_dataworks.approval import MaintenanceApprovalOperator
         except ImportError as error:
             raise ValueError("approval: asking a person needs Airflow 3.1 or later. Leave it out.") from error
         given = dict(self._approval) if isinstance(self._approval, Mapping) else {}
-        subject = (
-            f"Stop DI jobs for maintenance? ({self._ids if isinstance(self._ids, int | str | list) else 'several'})"
-        )
-        arguments = {"subject": subject, **_REJECT, **given}
-        # With Airflow 3.1 the time to answer is the task's execution_timeout, which says the same there.
-        if "response_timeout" not in inspect.signature(HITLOperator.__init__).parameters:
-            arguments.setdefault("execution_timeout", arguments.pop("response_timeout"))
-        return ApprovalOperator(task_id="approve", **arguments)
+        facts = {
+            "di_job_ids": self._ids,
+            "window": _argument(self.stop, "window", None),
+            "dataworks_conn_id": _argument(self.stop, "dataworks_conn_id", DataWorksHook.default_conn_name),
+        }
+        subject = {"subject": "Stop DI jobs for maintenance?"}
+        return MaintenanceApprovalOperator(task_id="approve", **{**subject, **_REJECT, **given, **facts})
+
+
+def _argument(task: Any, name: str, default: Any = None) -> Any:
+    """Return an argument of a task, mapped or not, wherever it came from."""
+    return task.partial_kwargs.get(name, default) if _is_mapped(task) else getattr(task, name, default)
+
+
+def _is_mapped(task: Any) -> bool:
+    return hasattr(task, "partial_kwargs")  # Airflow 2.11 has no is_mapped
+
+
+def _checked_ids(di_job_ids: Any) -> Any:
+    """
+    Return the ids as they were given, checked as far as they are known.
+
+    :raises DataWorksInvalidRequest: (a ValueError) none is given, one is no id, or one is given twice.
+    """
+    if is_template(di_job_ids):
+        return di_job_ids
+    if isinstance(di_job_ids, int | str):
+        int64(di_job_ids, "di_job_ids")
+        return di_job_ids
+    if not isinstance(di_job_ids, Iterable) or isinstance(di_job_ids, Mapping):
+        raise invalid("di_job_ids", f"a {type(di_job_ids).__name__} is neither an id nor a list of ids")
+    given = list(di_job_ids)
+    known = [int64(each, "di_job_ids") for each in given if not is_template(each)]
+    if not given:
+        raise invalid("di_job_ids", "is empty", "Give the ids of the DI jobs to maintain.")
+    if twice := sorted({each for each in known if known.count(each) > 1}):
+        raise invalid("di_job_ids", f"{', '.join(map(str, twice))} is given twice", "Give each job once.")
+    return given
 
 
 def _refuse_what_breaks_the_promise(dag: Any) -> None:
@@ -198,6 +267,17 @@ def _refuse_what_breaks_the_promise(dag: Any) -> None:
             f"fail_fast: DAG {dag.dag_id!r} has it, and a failed maintenance would end in a green run. Remove it; a "
             "task that fails keeps those behind it from running anyhow."
         )
+
+
+def _refuse_roots_that_pass_over_a_failed_stop(work: TaskGroup) -> None:
+    for task in work.get_roots():
+        rule = getattr(task, "trigger_rule", "all_success")
+        if rule != "all_success" and not getattr(task, "is_teardown", False):
+            name = getattr(rule, "value", rule)
+            raise ValueError(
+                f"trigger_rule: {task.node_id!r} begins the maintenance and has {name!r}, so it would run although the "
+                "stop failed. Remove it there; tasks behind it may have any."
+            )
 
 
 def overrun_alert(window: MaintenanceWindow, callback: Any) -> Any:

@@ -1,63 +1,128 @@
-"""What a task remembers of its request from one try to the next, and tells other tasks of its run; it decides nothing.
+"""
+The note a task keeps of its StopDIJob or StartDIJob: for its own next try, and for the other tasks of its run.
 
-Airflow 3.3 keeps a store per task instance that survives retries and clearing (AIP-103, ``task_state_store`` in the
-context). Below that nothing does: XComs are cleared before every try. There a retry that finds the job where its
-request would have brought it takes the request for its own: better one restart too many than a job that stays down.
+Airflow 3.3 keeps a store per task instance that survives retries (AIP-103, ``task_state_store`` in the context); 3.4
+discards it when a person clears the task, and below 3.3 there is none: XComs are cleared before every try. Where an
+earlier try may have asked and nothing tells, a job found where that request would have brought it counts as this run's:
+better one restart too many than a job that stays down. Nothing here asks DataWorks, or decides what is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataworks.arguments import int64
+from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.client.replies import DIJob
 
+_LONGEST_TEXT = 200
+_TRIED = frozenset(("success", "failed", "up_for_retry"))
+
+
+@dataclass(frozen=True)
+class RequestNote:
+    """
+    What a task noted about its request to stop or start a DI job.
+
+    :param status_before: status of the job before the request, where it is known.
+    :param request_id: of the request, where its answer came.
+    :param withdrawn: whether it is certain that no such request has had an effect.
+    :param at: epoch seconds at which it was noted.
+    """
+
+    di_job_id: int
+    status_before: str | None = None
+    request_id: str | None = None
+    withdrawn: bool = False
+    at: float | None = None
+
+    @classmethod
+    def read(cls, value: object) -> RequestNote | None:
+        """Return the note that an XCom or the store holds; ``None`` where it is none: they can be edited by anybody."""
+        if not isinstance(value, Mapping):
+            return None
+        try:
+            di_job_id = int64(value.get("di_job_id"), "di_job_id")
+        except DataWorksInvalidRequest:
+            return None
+        return cls(
+            di_job_id,
+            _text(value.get("status_before")),
+            _text(value.get("request_id")),
+            value.get("withdrawn") is True,
+            _moment(value.get("at")),
+        )
+
+
+def _was_cleared(context: Mapping[str, Any]) -> bool:
+    """Whether a person cleared the task since its run began: Airflow then grants tries beyond the task's own."""
+    retries = getattr(context.get("task"), "retries", None)
+    granted = getattr(context.get("ti"), "max_tries", None)
+    return isinstance(retries, int) and isinstance(granted, int) and granted > retries
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= _LONGEST_TEXT else None
+
+
+def _moment(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+        return None
+    return float(value) if isfinite(value) else None
+
 
 class RequestMemory:
     """
-    The note a task keeps about its StopDIJob or StartDIJob.
+    The note that one task writes and reads.
 
     It is kept in the task's own store, for its next try, and as an XCom, for the other tasks of the run: a stop that
-    fails after its request was sent returns nothing, but what it noted can be read.
+    fails after its request was sent returns nothing, but what it noted can be read. Each try writes it as it begins, so
+    that a note that is missing means a try that ended before it could write one.
 
     :param context: the task's context.
     :param kind: ``stop`` or ``start``.
     :param di_job_id: a note about another DI job (a template may have changed) does not count.
+    :param now: epoch seconds.
     """
 
-    def __init__(self, context: Mapping[str, Any], kind: str, di_job_id: int) -> None:
+    def __init__(self, context: Mapping[str, Any], kind: str, di_job_id: int, now: Callable[[], float]) -> None:
         self._store = context.get("task_state_store")
         self._task_instance = context.get("ti")
-        self._context, self._kind, self._key = context, kind, f"dataworks_{kind}"
+        self._context, self._kind, self._key, self._now = context, kind, f"dataworks_{kind}", now
         self._di_job_id = di_job_id
-        # Without a store nobody can tell what earlier tries did.
+        found = RequestNote.read(self._store.get(self._key)) if self._store is not None else None
+        known = found is not None and found.di_job_id == di_job_id
+        self.earlier: RequestNote | None = found if known and found is not None and not found.withdrawn else None
         number = int(getattr(self._task_instance, "try_number", None) or 1)
-        self.blind = self._store is None and number > 1
-        found = self._store.get(self._key) if self._store is not None else None
-        self._earlier = found if isinstance(found, dict) and found.get("di_job_id") == di_job_id else None
-        if self._earlier is not None:
-            self._tell(self._earlier)
-        elif self.blind and not self._begins_anew(context, number):
-            # Airflow dropped what an earlier try told. Should this one end before it knows better, a restart must still
-            # learn that the request may have been sent.
-            self._note(status_before=None, request_id=None)
-
-    def _begins_anew(self, context: Mapping[str, Any], number: int) -> bool:
-        """Whether the task was cleared right before this try: then no restart is owed for what was before."""
-        retries = getattr(context.get("task"), "retries", None)
-        granted = getattr(self._task_instance, "max_tries", None)
-        return retries is not None and granted is not None and number <= granted - retries + 1
+        cleared = _was_cleared(context)
+        # An earlier try, and nothing left of what it noted: no store, or one that was discarded by a clear.
+        self.blind = number > 1 and not known and (self._store is None or cleared)
+        self._latest = RequestNote(di_job_id, withdrawn=not self.blind, at=now())
+        if self.earlier is not None:
+            self._publish(self.earlier)
+        # Of a task that was cleared, a note that is missing says as much, and claims no more.
+        elif not (self.blind and cleared):
+            self._keep(self._latest)
 
     @property
     def status_before(self) -> str | None:
         """Status before an earlier try of this task sent its request, or ``None`` where none did."""
-        return str(self._earlier["status_before"]) if self._earlier else None
+        return str(self.earlier.status_before) if self.earlier else None
+
+    @property
+    def asked_now(self) -> bool:
+        """Whether this try sent a request that may have arrived."""
+        return self._latest.status_before is not None and self._latest is not self.earlier
 
     @property
     def request_id(self) -> str | None:
         """Request id of that request, where its answer came."""
-        return self._earlier.get("request_id") if self._earlier else None
+        return self.earlier.request_id if self.earlier else None
 
     def remember(self, job: DIJob) -> None:
         """Note, before the request is sent, that this run is about to send it; if this fails, nothing is sent."""
@@ -69,37 +134,33 @@ class RequestMemory:
 
     def forget(self) -> None:
         """Take the note back: what was to be sent certainly did not arrive. An earlier try's note stays."""
-        if self._earlier is None:
-            if self._store is not None:
-                self._store.delete(self._key)
-            self._tell({"di_job_id": self._di_job_id, "withdrawn": True})
-        else:
-            self._keep(self._earlier)
+        self._keep(self.earlier or RequestNote(self._di_job_id, withdrawn=True, at=self._now()))
 
     def deadline(self, otherwise: float) -> float:
         """
-        Return the epoch second at which this task's wait ends: fixed at the first try, so that retries do not move it.
+        Return the epoch second at which this task's wait ends, fixed when this is first asked: retries do not move it.
 
         :param otherwise: epoch seconds to use where nothing is fixed yet.
         """
         return fixed_deadline(self._context, self._kind, self._di_job_id, otherwise)
 
     def _note(self, *, status_before: str | None, request_id: str | None) -> None:
-        self._keep({"di_job_id": self._di_job_id, "status_before": status_before, "request_id": request_id})
+        self._keep(RequestNote(self._di_job_id, status_before, request_id, at=self._now()))
 
-    def _keep(self, note: dict[str, Any]) -> None:
+    def _keep(self, note: RequestNote) -> None:
         if self._store is not None:
-            self._store.set(self._key, note)
-        self._tell(note)
+            self._store.set(self._key, asdict(note))
+        self._publish(note)
 
-    def _tell(self, note: dict[str, Any]) -> None:
+    def _publish(self, note: RequestNote) -> None:
+        self._latest = note
         if self._task_instance is not None:
-            self._task_instance.xcom_push(key=self._key, value=note)
+            self._task_instance.xcom_push(key=self._key, value=asdict(note))
 
 
 def fixed_deadline(context: Mapping[str, Any], kind: str, di_job_id: int, otherwise: float) -> float:
     """
-    Return the epoch second at which a task's wait ends, as its first try fixed it where Airflow can remember that.
+    Return the epoch second at which a task's wait ends, as it was first fixed where Airflow can remember that.
 
     :param kind: what waits: ``stop``, ``start`` or ``check``.
     :param otherwise: epoch seconds to use where nothing is fixed yet.
@@ -111,7 +172,9 @@ def fixed_deadline(context: Mapping[str, Any], kind: str, di_job_id: int, otherw
     found = store.get(key)
     # Clearing a task grants new tries, and whoever clears it wants a whole new wait.
     if isinstance(found, dict) and found.get("tries_granted") == granted and found.get("di_job_id") == di_job_id:
-        return float(found["at"])
+        at = _moment(found.get("at"))
+        if at is not None:
+            return at
     store.set(key, {"at": otherwise, "tries_granted": granted, "di_job_id": di_job_id})
     return otherwise
 
@@ -130,9 +193,40 @@ def jobs_stopped(
     :param run_id: another run than its own.
     """
     where = {name: value for name, value in (("dag_id", dag_id), ("run_id", run_id)) if value is not None}
-    notes = task_instance.xcom_pull(task_ids=list(task_ids), key="dataworks_stop", **where)
-    return {
-        int(note["di_job_id"])
-        for note in notes or ()
-        if isinstance(note, Mapping) and "di_job_id" in note and not note.get("withdrawn")
-    }
+    return {note.di_job_id for note in _stop_notes(task_instance, task_ids, **where) if not note.withdrawn}
+
+
+def asked_to_stop(context: Mapping[str, Any], task_ids: Iterable[str], di_job_id: int) -> bool | None:
+    """
+    Say whether tasks of this run asked to stop a DI job.
+
+    :param context: of the task that asks.
+    :return: ``None`` where a stop task has ended and left no note, so that nobody can tell: its last try was killed as
+        it began, or a person marked it as done.
+    """
+    task_instance, names = context["ti"], list(task_ids)
+    notes = [note for note in _stop_notes(task_instance, names) if note.di_job_id == di_job_id]
+    if notes:
+        return not all(note.withdrawn for note in notes)
+    return None if any(state in _TRIED for state in _states(context, names)) else False
+
+
+def _stop_notes(task_instance: Any, task_ids: Iterable[str], **where: str) -> Iterator[RequestNote]:
+    found = task_instance.xcom_pull(task_ids=list(task_ids), key="dataworks_stop", **where)
+    yield from filter(None, map(RequestNote.read, found or ()))
+
+
+def _states(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | None]:
+    """Yield the states of these tasks; of mapped ones only that of the asking task's own index, if it has one."""
+    task_instance = context["ti"]
+    index = getattr(task_instance, "map_index", -1)
+    if hasattr(task_instance, "get_task_states"):
+        where = {"dag_id": task_instance.dag_id, "run_ids": [task_instance.run_id], "task_ids": task_ids}
+        found = task_instance.get_task_states(**where).get(task_instance.run_id) or {}
+        # Airflow names a mapped task instance by its task id and index.
+        same = {name for task_id in task_ids for name in (task_id, f"{task_id}_{index}")}
+        yield from (state for name, state in found.items() if index < 0 or name in same)
+    elif hasattr(context.get("dag_run"), "get_task_instances"):  # 2.11
+        for found in context["dag_run"].get_task_instances():
+            if found.task_id in task_ids and (index < 0 or found.map_index in (-1, index)):
+                yield found.state

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks import crons
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
+_MOST_FROZEN = 1000
 _TICK = timedelta(microseconds=1)
 _NONE = timedelta()
 
@@ -182,8 +184,12 @@ def read_freeze(freeze: Any) -> tuple[tuple[date, date], ...]:
         # Taken for two days, the days of a range that was meant would be open.
         remedy = "Give [(first, last)] for a range, or [one, other] for two days."
         raise refuse("freeze", f"{entries!r} may mean a range, or two days", remedy)
+    given = list(islice(entries, _MOST_FROZEN + 1))
+    if len(given) > _MOST_FROZEN:
+        remedy = "Give ranges, such as 2026-01-29/2026-02-02, instead of their days."
+        raise refuse("freeze", f"there are more than {_MOST_FROZEN} dates and ranges", remedy)
     merged: list[tuple[date, date]] = []
-    for first, last in sorted(map(_range, entries)):
+    for first, last in sorted(map(_range, given)):
         if merged and first.toordinal() <= merged[-1][1].toordinal() + 1:
             first, last = merged[-1][0], max(last, merged.pop()[1])
         merged.append((first, last))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from airflow_provider_dataworks.arguments import checked, seconds
+from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
+from airflow_provider_dataworks.memory import RequestMemory, RequestNote
 from airflow_provider_dataworks.retries import MappedRetries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from airflow_provider_dataworks.client import changes
     from airflow_provider_dataworks.client.replies import DIJob, Verdict
+    from airflow_provider_dataworks.exceptions import DataWorksError
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-    from airflow_provider_dataworks.memory import RequestMemory
     from airflow_provider_dataworks.version_compat import BaseOperatorLink, Context
 
 if TYPE_CHECKING:
@@ -32,12 +35,40 @@ class DIJobTask(MappedRetries, _Task):
 
     operator_extra_links: Collection[BaseOperatorLink] = (DataWorksConsoleLink(),)
 
+    # What reads each argument, for those that can be read before the task runs.
+    checks: ClassVar[Mapping[str, Callable[[Any, str], Any]]] = {}
+
     # Set by the operator or sensor.
     dataworks_conn_id: str
-    poll_interval: float
-    timeout: float
+    poll_interval: Any
+    timeout: Any
     wait_for_completion: bool
     deferrable: bool
+
+    @classmethod
+    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
+        """
+        Refuse arguments that can never be right, as the DAG is made; templates are read when the task runs.
+
+        :raises DataWorksInvalidRequest: (a ValueError) naming argument and remedy.
+        """
+        try:
+            cls.check_together(arguments)
+        except DataWorksInvalidRequest as error:
+            from airflow_provider_dataworks.failures import as_airflow_sees_it
+
+            raise as_airflow_sees_it(error) from None
+
+    @classmethod
+    def check_together(cls, arguments: Mapping[str, Any]) -> None:
+        """Check each argument, and, where a subclass says so, what only some of them may be together."""
+        checked(arguments, cls.checks)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Airflow's ``partial``; what it is given is checked like the arguments of a task that is not mapped."""
+        cls.check_arguments(kwargs)
+        return super().partial(**kwargs)
 
     @cached_property
     def hook(self) -> DataWorksHook:
@@ -56,17 +87,47 @@ class DIJobTask(MappedRetries, _Task):
 
     def plan(self, di_job_id: int, memory: RequestMemory) -> changes.Plan:
         """Return which job to change and how long it may take, from this task's attributes and memory."""
-        from airflow_provider_dataworks.client import calls, changes
+        from airflow_provider_dataworks.client import changes
 
+        deadline = self.deadline(memory)
         return changes.Plan(
             di_job_id,
-            poll_interval=calls.seconds(self.poll_interval, "poll_interval"),
-            deadline=memory.deadline(self.hook.now() + calls.seconds(self.timeout, "timeout")),
+            poll_interval=seconds(self.poll_interval, "poll_interval"),
+            deadline=deadline,
+            time_to_send=partial(self._time_left, deadline),
             asked_before=memory.status_before is not None,
             remember=memory.remember,
             forget=memory.forget,
             patient=not self.deferrable,
         )
+
+    def deadline(self, memory: RequestMemory) -> float:
+        """Return the epoch second at which this task's wait ends: fixed by its first try, where Airflow remembers."""
+        return memory.deadline(self.hook.now() + seconds(self.timeout, "timeout"))
+
+    def _time_left(self, deadline: float) -> float:
+        """
+        Return the seconds until the deadline.
+
+        :raises DIJobWaitTimeout: there are none: whoever asks may send nothing any more.
+        """
+        left = deadline - self.hook.now()
+        if left > 0:
+            return left
+        from airflow_provider_dataworks.client.troubles import TROUBLES
+        from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
+
+        ended = datetime.fromtimestamp(deadline, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        raise DIJobWaitTimeout(
+            f"nothing is sent any more: the time for it ended at {ended}.", **TROUBLES["wait-timed-out"].advice
+        )
+
+    def explain(self, error: DataWorksError, report: Mapping[str, Any]) -> None:
+        """
+        Add to an error what this task knows besides; by default nothing.
+
+        :param report: what was done so far, as :meth:`reported` returns it.
+        """
 
     def decided(self, context: Context, plan: changes.Plan, outcome: changes.Change, passing: Collection[str]) -> None:
         """
@@ -91,12 +152,17 @@ class DIJobTask(MappedRetries, _Task):
         from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.triggers.events import outcome_of
 
-        with crossing():
+        with crossing(context):
             outcome_of(event)
         return self.execute(context)
 
     def reported(
-        self, context: Context, call: str, outcome: changes.Change, memory: RequestMemory, effect: tuple[str, ...]
+        self,
+        context: Context,
+        call: str,
+        outcome: changes.Change,
+        memory: RequestMemory,
+        effect: tuple[str, ...],
     ) -> dict[str, Any]:
         """
         Note what was done, and return what the result and a deferred wait need to know of it.
@@ -134,6 +200,7 @@ class DIJobTask(MappedRetries, _Task):
             "by_us": outcome.sent or assumed or memory.status_before is not None,
             "status_before": memory.status_before or before,
             "request_id": outcome.request_id or memory.request_id,
+            **({"assumed": True} if assumed else {}),
         }
 
     @abstractmethod
@@ -163,8 +230,20 @@ class DIJobTask(MappedRetries, _Task):
             if self.deferrable:
                 self.defer_until(job, deadline=deadline, poll_interval=poll_interval, report=report)
             self._say_wait("Waiting", job, verdict, deadline)
-        flow = flows.wait(self.hook.service, job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
-        return self.hook.run(flow)
+        while True:
+            wait = partial(flows.wait, self.hook.service, job.id, verdict)
+            found = self.hook.run(wait(deadline=deadline, poll_interval=poll_interval, first=job))
+            job = self.look_again(found, report)
+            if verdict(job):
+                return job
+
+    def look_again(self, job: DIJob, report: Mapping[str, Any]) -> DIJob:
+        """
+        Return the job as it is, looking once more where what was seen is no proof; by default what was seen.
+
+        :param job: as it was seen, in a status that is wanted.
+        """
+        return job
 
     def defer_until(self, job: DIJob, *, deadline: float, poll_interval: float, report: dict[str, Any]) -> NoReturn:
         """
@@ -211,13 +290,17 @@ class DIJobTask(MappedRetries, _Task):
         from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.triggers.events import not_understood, outcome_of
 
-        with crossing():
+        report = _report_of(event)
+        with crossing(context, partial(self.explain, report=report)):
             job = outcome_of(event)
-            given = event.get("report")
-            report = given if isinstance(given, dict) else {}
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
-            if not self.verdict(report)(job):
+            verdict = self.verdict(report)
+            if not verdict(job):
                 raise not_understood(event)
+            job = self.look_again(job, report)
+            if not verdict(job):
+                interval = seconds(self.poll_interval, "poll_interval")
+                self.defer_until(job, deadline=report["deadline"], poll_interval=interval, report=report)
             return self.result(job, report)
 
     def result(self, job: DIJob, report: dict[str, Any]) -> dict[str, Any]:
@@ -240,3 +323,18 @@ class DIJobTask(MappedRetries, _Task):
             self.log.warning("DI job %s is Failed, so nothing of it runs: %s", job.id, text)
         self.log.info("DI job %s: %s", job.id, found)
         return found
+
+
+def _report_of(event: Any) -> dict[str, Any]:
+    """Return the report that a trigger passed on, with every field of the type it must have: it was in a database."""
+    event = event if isinstance(event, dict) else {}
+    given = event.get("report") if isinstance(event.get("report"), dict) else {}
+    note = RequestNote.read({**given, "di_job_id": 1, "at": given.get("deadline")}) or RequestNote(1)
+    return {
+        "by_us": given.get("by_us") is True,
+        "assumed": given.get("assumed") is True,
+        "owed": given.get("owed") is True,
+        "status_before": note.status_before,
+        "request_id": note.request_id,
+        "deadline": note.at or 0.0,
+    }

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from airflow_provider_dataworks.crons import describe, overlap, read_cron, refuse
@@ -25,6 +26,8 @@ _DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?
 _UNITS = ("weeks", "days", "hours", "minutes", "seconds")
 _FIELDS = ("cron", "duration", "timezone", "freeze")
 _SHOWN = 3  # frozen ranges in a line of text
+_MOST_CRONS = 20  # each is compared with each other, so that openings do not overlap
+_SHORTEST = timedelta(minutes=1)  # nothing is stopped and started again in less; a number meant as hours is caught
 
 
 @dataclass(frozen=True)
@@ -239,7 +242,10 @@ def _utc(moment: Any) -> datetime:
 
 
 def _texts(cron: Any) -> list[str]:
-    texts = [cron] if isinstance(cron, str) else list(cron) if isinstance(cron, Iterable) else [cron]
+    several = isinstance(cron, Iterable) and not isinstance(cron, str)
+    texts = list(islice(cron, _MOST_CRONS + 1)) if several else [cron]
+    if len(texts) > _MOST_CRONS:
+        raise refuse("cron", f"there are more than {_MOST_CRONS}", "A field takes lists and ranges: '0 1-5 * * *'.")
     if not texts or not all(isinstance(text, str) for text in texts):
         raise refuse("cron", f"{cron!r} is neither a cron nor a list of them", "Give text such as '0 2 * * SUN'.")
     return texts
@@ -255,6 +261,9 @@ def _duration(value: Any) -> timedelta:
         raise refuse("duration", f"{value!r} is not a duration", remedy)
     if found <= timedelta() or found.microseconds:
         raise refuse("duration", f"{value!r} is not one second or more, in whole seconds", remedy)
+    if found < _SHORTEST:
+        problem = f"{value!r} is {_short(found)}, too short for any maintenance"
+        raise refuse("duration", problem, "Give seconds, or say the unit, as in timedelta(hours=3) or PT3H.")
     return found
 
 

@@ -105,9 +105,14 @@ class AirflowRest:
         """Mark a DAG run success or failed, as a person would; what of it still runs is ended."""
         self.rest("PATCH", f"{_run_path(dag_id, run_id)}?update_mask=state", {"state": state})
 
-    def clear_tasks(self, dag_id: str, run_id: str, *task_ids: str) -> None:
-        """Clear the named tasks of a DAG run whatever their state, as a person would, so that they run again."""
-        body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": list(task_ids)}
+    def clear_tasks(self, dag_id: str, run_id: str, *task_ids: str | tuple[str, int], **options: bool) -> None:
+        """
+        Clear the named tasks of a DAG run whatever their state, as a person would, so that they run again.
+
+        :param task_ids: task ids; of a mapped task one index with it.
+        :param options: the API's own, such as ``include_downstream`` and ``only_failed``.
+        """
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": list(task_ids), **options}
         self.rest("POST", f"/dags/{quote(dag_id, safe='')}/clearTaskInstances", body)
 
     def add_pool(self, name: str, slots: int, *, include_deferred: bool) -> None:

@@ -9,9 +9,9 @@ import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_0_PLUS
 
 if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
-    from airflow.sdk import task
+    from airflow.sdk import setup, task, task_group, teardown
 else:
-    from airflow.decorators import task
+    from airflow.decorators import setup, task, task_group, teardown
 
 try:
     from airflow.serialization.serialized_objects import DagSerialization
@@ -26,7 +26,23 @@ try:
 except ImportError:  # before 3.2
     from airflow.models import dagbag
 
-__all__ = ["FAIL_FAST", "DagSerialization", "is_mapped", "serde", "store_dag", "task"]
+try:
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+except ImportError:  # before 3.1
+    ApprovalOperator = None  # type: ignore[assignment,misc]
+
+__all__ = [
+    "FAIL_FAST",
+    "ApprovalOperator",
+    "DagSerialization",
+    "is_mapped",
+    "serde",
+    "setup",
+    "store_dag",
+    "task",
+    "task_group",
+    "teardown",
+]
 
 # A DAG's argument: end the run at once when a task fails.
 FAIL_FAST = "fail_fast" if AIRFLOW_V_3_0_PLUS else "fail_stop"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.maintenance import MaintenanceWindow
 from demo.airflow_processes import LocalAirflow
 from demo.processes import ProcessProblem
 from demo.rest import RestProblem
@@ -102,3 +106,18 @@ class Run:
                     log = f"cannot be had: {problem}"
                 told += [f"      {line[:300]}" for line in log.splitlines()[-lines:]]
         return "\n".join(told)
+
+
+def account(emulator: Emulator, job: int) -> tuple[str, int, int]:
+    """Return a job's status, and how often it was really stopped and started."""
+    found = emulator.job(job)
+    return found.status, found.effective_stops, found.effective_starts
+
+
+def window(opens: datetime, closes: datetime) -> str:
+    """Make a window of today between two moments, to whole minutes at its opening."""
+    start = opens.replace(second=0, microsecond=0)
+    cron = f"{start.minute} {start.hour} {start.day} {start.month} *"
+    return json.dumps(
+        MaintenanceWindow(cron, timedelta(seconds=int((closes - start).total_seconds())), "UTC").to_json()
+    )

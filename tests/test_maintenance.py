@@ -60,9 +60,9 @@ def test_it_is_wired_so_that_the_restart_always_runs(ids: Any, mapped: bool) -> 
     assert down == {
         "maintenance.open": {"maintenance.stop", "maintenance.restart"},
         "maintenance.stop": {"maintenance.check"},
-        "maintenance.check": {"first"},
-        "first": {"second"},
-        "second": {"maintenance.done", "maintenance.restart"},
+        "maintenance.check": {"maintenance.work.first"},
+        "maintenance.work.first": {"maintenance.work.second"},
+        "maintenance.work.second": {"maintenance.done", "maintenance.restart"},
         "maintenance.restart": set(),
         "maintenance.done": set(),
     } | (
@@ -75,7 +75,7 @@ def test_it_is_wired_so_that_the_restart_always_runs(ids: Any, mapped: bool) -> 
         else {}
     )
     restart, last = dag.get_task("maintenance.restart"), "maintenance.restarted" if mapped else "maintenance.restart"
-    assert dag.get_task("maintenance.open").is_setup
+    assert all(dag.get_task(f"maintenance.{name}").is_setup for name in ("open", "stop", "check"))
     assert restart.is_teardown
     serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task(last)
     assert serialized.is_teardown
@@ -108,7 +108,7 @@ def test_it_is_a_decorator_too() -> None:
         group = maintain()
 
     assert group.group_id == "weekly"
-    assert dag.get_task("weekly.check").downstream_task_ids == {"alter"}
+    assert dag.get_task("weekly.check").downstream_task_ids == {"weekly.work.alter"}
     assert maintain.__doc__ == "Say what is maintained."
 
 

@@ -28,6 +28,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+def always() -> float:
+    """Return that a request may leave at any time."""
+    return float("inf")
+
+
 @dataclass(frozen=True)
 class Send:
     """
@@ -35,11 +40,14 @@ class Send:
 
     :param clock_offset: seconds to add to our clock from now on, where the service told us that ours is off.
     :param refused: the answer that refused our keys: sign with newer ones; where there are none, it is the answer.
+    :param time_to_send: returns the seconds in which the request may still leave, and raises where there are none; to
+        be asked last, after slot and keys were waited for.
     """
 
     call: Call[Any]
     clock_offset: float | None = None
     refused: Reply | None = None
+    time_to_send: Callable[[], float] = always
 
 
 @dataclass(frozen=True)
@@ -96,23 +104,23 @@ def repeated(attempt: Callable[[], Flow[T]], policy: Callable[[], Retrying]) -> 
             return command  # type: ignore[no-any-return]
 
 
-def _exchange(service: Service, call: Call[T]) -> Flow[T]:
+def _exchange(service: Service, call: Call[T], time_to_send: Callable[[], float]) -> Flow[T]:
     """
     One try; a clock the service finds wrong, or keys it no longer takes, are renewed once.
 
     What is refused so was not executed, and may be sent again whatever it does.
     """
     yield from _in_turn(service)
-    reply = yield Send(call)
+    reply = yield Send(call, time_to_send=time_to_send)
     try:
         return _read(call, reply)
     except DataWorksAuthError as error:
         if error.clock_skew is not None:
             log.warning("%s Trying once more by the service's clock.", error.summary)
-            again = Send(call, clock_offset=error.clock_skew)
+            again = Send(call, clock_offset=error.clock_skew, time_to_send=time_to_send)
         elif is_about_keys(error.code):
             log.info("%s; looking for newer keys.", error.summary.rstrip("."))
-            again = Send(call, refused=reply)
+            again = Send(call, refused=reply, time_to_send=time_to_send)
         else:
             raise
     yield from _in_turn(service)
@@ -136,13 +144,14 @@ def _read(call: Call[T], reply: Reply | None) -> T:
         raise
 
 
-def ask(service: Service, call: Call[T]) -> Flow[T]:
+def ask(service: Service, call: Call[T], time_to_send: Callable[[], float] = always) -> Flow[T]:
     """
     One call with its retries.
 
     A refusal by throttling, or a request that never left, is repeated. After a lost answer only a call that changes
     nothing is: the others are the caller's to resolve, by looking at the state.
 
+    :param time_to_send: see :class:`Send`; asked before each try.
     :raises DataWorksError: the last error, once tries or patience are used up.
     """
 
@@ -151,5 +160,5 @@ def ask(service: Service, call: Call[T]) -> Flow[T]:
             return not error.sent
         return isinstance(error, DataWorksError) and error.retryable
 
-    attempt, policy = partial(_exchange, service, call), partial(retrying, worth_repeating, service.patience)
-    return (yield from repeated(attempt, policy))
+    policy = partial(retrying, worth_repeating, service.patience)
+    return (yield from repeated(partial(_exchange, service, call, time_to_send), policy))

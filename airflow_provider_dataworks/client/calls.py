@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
+from airflow_provider_dataworks import arguments
+from airflow_provider_dataworks.arguments import int64
 from airflow_provider_dataworks.client.decoding import Payload
 from airflow_provider_dataworks.client.replies import DIJob, Page, read_di_job, read_page, read_request_id, read_total
 from airflow_provider_dataworks.client.settings import API_2020, API_2024, refusal
@@ -23,8 +25,6 @@ T = TypeVar("T", covariant=True)
 
 PAGE_SIZE = 100  # the most that ListDIJobs gives
 _SMALL_PAGE = 10  # the least that list operations of 2024-05-18 are known to accept
-_LARGEST_LONG = 2**63 - 1
-_MILLISECONDS = 10**11  # as seconds this is the year 5138; as milliseconds it is 1973
 
 
 @dataclass(frozen=True)
@@ -52,66 +52,10 @@ class Call(Generic[T]):
     di_job_id: int | None = None
 
 
-def int64(value: object, name: str) -> int:
-    """
-    Return an id as a number.
-
-    :param value: a positive 64-bit integer, or its digits as text, as templates give it.
-    :param name: the parameter, for the message.
-    :raises DataWorksInvalidRequest: if it is anything else.
-    """
-    remedy = f"Give {name} as a positive whole number, or as its digits in text."
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise refusal(name, f"{value!r} is a {type(value).__name__}, not an id", remedy)
-    digits = str(value).strip()
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
-        raise refusal(name, f"{value!r} is not a positive whole number", remedy)
-    found = int(digits)
-    if not 0 < found <= _LARGEST_LONG:
-        raise refusal(name, f"{value!r} is not between 1 and 2^63-1", remedy)
-    return found
-
-
-def seconds(value: object, name: str) -> float:
-    """
-    Return a duration.
-
-    :param value: a number of seconds above 0.
-    :param name: the parameter, for the message.
-    :raises DataWorksInvalidRequest: if it is anything else.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise refusal(name, f"{value!r} is not a number of seconds above 0")
-    return float(value)
-
-
-def start_time(value: object, *, now: float) -> int | None:
-    """
-    Return a start time, the moment from which a source's log is read again.
-
-    :param value: epoch seconds, as a number or its digits; ``None`` and empty text keep the recorded offset.
-    :param now: epoch seconds.
-    :raises DataWorksInvalidRequest: if it is in the future, in milliseconds, or no time at all.
-    """
-    if value is None or value == "":
-        return None
-    found = int64(value, "start_time")
-    if found >= _MILLISECONDS:
-        raise refusal("start_time", f"{found} looks like milliseconds", "Give epoch seconds, like 1671516776.")
-    if found > now:
-        raise refusal("start_time", f"{found} is in the future", "Give a moment that the source's log still holds.")
-    return found
-
-
 def _start_settings(start_time: int | None, force_to_rerun: bool | None) -> dict[str, object]:
-    if not isinstance(force_to_rerun, bool | None):
-        # Text such as "False" would be sent as it is, and be true to whoever reads it.
-        raise refusal("force_to_rerun", f"{force_to_rerun!r} is neither True nor False")
-    settings: dict[str, object] = {"ForceToRerun": force_to_rerun}
-    if start_time is not None:
-        if int64(start_time, "start_time") >= _MILLISECONDS:
-            raise refusal("start_time", f"{start_time} looks like milliseconds", "Give epoch seconds, like 1671516776.")
-        settings["RealtimeStartSettings"] = json.dumps({"StartTime": int(start_time)}, separators=(",", ":"))
+    settings: dict[str, object] = {"ForceToRerun": arguments.flag(force_to_rerun, "force_to_rerun")}
+    if (moment := arguments.start_time(start_time)) is not None:
+        settings["RealtimeStartSettings"] = json.dumps({"StartTime": moment}, separators=(",", ":"))
     return settings
 
 

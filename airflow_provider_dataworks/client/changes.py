@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from airflow_provider_dataworks.client.asking import Flow, Service, ask, repeated
+from airflow_provider_dataworks.client.asking import Flow, Service, always, ask, repeated
 from airflow_provider_dataworks.client.calls import Call
 from airflow_provider_dataworks.client.decoding import sentence
 from airflow_provider_dataworks.client.flows import get_di_job, wait
@@ -51,6 +51,7 @@ class Plan:
     :param asked_before: whether an earlier try of the same task sent the request already.
     :param remember: called with the job right before the request is sent.
     :param forget: called when it is certain that no request of this conversation arrived.
+    :param time_to_send: returns the seconds in which the request may still leave, and raises where there are none.
     :param patient: whether a status that has to change by itself first is waited out; else the change is undecided.
     """
 
@@ -61,6 +62,7 @@ class Plan:
     remember: Callable[[DIJob], None] = field(default=lambda job: None)
     forget: Callable[[], None] = field(default=lambda: None)
     patient: bool = True
+    time_to_send: Callable[[], float] = always
 
 
 def stop(service: Service, plan: Plan, instance_id: int | None = None) -> Flow[Change]:
@@ -121,14 +123,15 @@ def _change(
     if not pending(job.status):
         return Change(job, job.status, sent=False, request_id=None)
     plan.remember(job)
-    sending = _Sending(service, call, job, pending)
+    sending = _Sending(service, call, job, pending, plan.time_to_send)
     try:
         outcome = yield from sending.settle()
     except DataWorksError as error:
         if not sending.maybe_arrived:
             plan.forget()
         # Whoever reads this at night asks first whether the job runs.
-        error.message = f"{sentence(error.message)} It was {sending.seen} when last looked at."
+        lost = f" An earlier {call.action} of this try may have arrived." if sending.maybe_arrived else ""
+        error.message, error.job_status = f"{sentence(error.message)}{lost}", str(sending.seen)
         raise
     if not outcome.sent:
         plan.forget()
@@ -143,9 +146,15 @@ class _Sending:
     """
 
     def __init__(
-        self, service: Service, call: Call[str], job: DIJob, pending: Callable[[JobStatus | str], bool]
+        self,
+        service: Service,
+        call: Call[str],
+        job: DIJob,
+        pending: Callable[[JobStatus | str], bool],
+        time_to_send: Callable[[], float],
     ) -> None:
         self._service, self._call, self._job, self._pending = service, call, job, pending
+        self._time_to_send = time_to_send
         self._before = job.status
         self.maybe_arrived = False
 
@@ -183,7 +192,7 @@ class _Sending:
             if not self._pending(self._job.status):
                 return Change(self._job, self._before, sent=True, request_id=None)
         try:
-            request_id = yield from ask(self._service, self._call)
+            request_id = yield from ask(self._service, self._call, self._time_to_send)
         except DataWorksUnavailable as error:
             self.maybe_arrived = self.maybe_arrived or error.sent
             raise

@@ -9,6 +9,7 @@ https://www.alibabacloud.com/help/en/ecs/user-guide/attach-an-instance-ram-role-
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -110,8 +111,8 @@ class CredentialsUri:
 
     @property
     def identity(self) -> str:
-        """Where the keys come from."""
-        return f"credentials_uri:{urlsplit(self.uri).netloc}"
+        """Where the keys come from: the host, and a digest of the whole address, which may be a secret of its own."""
+        return f"credentials_uri:{urlsplit(self.uri).netloc} {hashlib.sha256(self.uri.encode()).hexdigest()[:12]}"
 
     def __post_init__(self) -> None:
         """Refuse an address that would show the keys on the way, or holds a password."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
+from airflow_provider_dataworks.arguments import invalid
 from airflow_provider_dataworks.client.regions import NETWORKS, host_of
 from airflow_provider_dataworks.client.signing import ACS3, SIGNATURES
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
@@ -16,6 +17,8 @@ from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 API_2020 = "2020-05-18"
 API_2024 = "2024-05-18"
 API_VERSIONS = (API_2020, API_2024)
+
+refusal = invalid
 
 # The region becomes part of the host that receives signed requests, so only the shape of a region id may pass.
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
@@ -155,11 +158,6 @@ def one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise refusal(field, f"{value!r} is not known", f"Use one of: {', '.join(allowed)}.")
     return value
-
-
-def refusal(field: str, problem: str, remedy: str | None = None) -> DataWorksInvalidRequest:
-    """Error for a field that was refused before anything was sent."""
-    return DataWorksInvalidRequest(f"{field}: {problem}.", remedy=remedy or f"Correct {field}.", see="bad-input")
 
 
 @functools.cache

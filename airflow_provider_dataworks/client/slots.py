@@ -95,12 +95,21 @@ class SharedSlots(Slots):
             os.close(self._file)
             self._file = None
         if self._file is None:
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            found = self._path.parent.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-                raise PermissionError(f"{self._path.parent} is not a folder of this user alone")
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            self._file = open_private(self._path)
         return self._file
+
+
+def open_private(path: Path) -> int:
+    """
+    Open a file for reading and writing that is this user's alone, and make it and its folder where they are missing.
+
+    :raises OSError: it cannot be had, or the folder is open to others.
+    """
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    found = path.parent.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise PermissionError(f"{path.parent} is not a folder of this user alone")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _lock(file: int) -> bool:

@@ -113,9 +113,11 @@ class _Wire:
             headers["content-type"] = FORM
         if call.method == "POST":
             headers["content-length"] = str(len(body))
+        # The last moment before the bytes leave; a connection that takes long to open must not make them late either.
+        timeout = {**self._timeout, "connect": min(self._settings.connect_timeout, send.time_to_send())}
         target, added = self._signer.sign(keys, call.method, "/", query, headers, body)
         headers.update(added)
-        return Request(call.method, self._url, target.encode("ascii"), raw(headers), body, self._timeout)
+        return Request(call.method, self._url, target.encode("ascii"), raw(headers), body, timeout)
 
     def reply(self, answer: Answer, held: Held | None = None) -> Reply:
         """Return an answer as flows want it, without the keys it was asked with where it echoes them."""

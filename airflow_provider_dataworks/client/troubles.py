@@ -202,6 +202,15 @@ _ROWS: Rows = {
             "the connection.",
         ),
         (
+            "connection-unreadable",
+            "The connection cannot be read",
+            "",
+            "There is no such connection, or Airflow cannot look it up now (secrets backend, database, API server); it "
+            "does not tell these apart. The triggerer goes on trying until the task's time is over.",
+            f"{RETRIES_LEFT} If it lasts, see that the connection exists where this log was written, in the triggerer "
+            "(the same environment or secrets backend as the workers'), and that the secrets backend answers.",
+        ),
+        (
             "service-down",
             "DataWorks fails for now",
             "InternalError.*, ServiceUnavailable, HTTP 5xx",
@@ -254,12 +263,12 @@ _ROWS: Rows = {
     ),
     DataWorksError: (
         (
-            "connection-unreadable",
-            "The triggerer cannot read the connection",
+            "work-on-a-running-job",
+            "A task of a maintenance was not begun",
             "",
-            "The connection was deleted, or the triggerer looks for connections elsewhere than workers do.",
-            "Make the connection visible to the triggerer (the same environment or secrets backend as the workers'), "
-            "then clear the task: it looks at the job anew.",
+            "A DI job of the maintenance runs: only this task was cleared, or somebody started the job meanwhile.",
+            "Clear the whole maintenance group of the run (open, stop, check, tasks, restart), inside the window: the "
+            "job is then stopped before this task begins, and started again behind it. Nothing was done by this task.",
         ),
         (
             "mixed-versions",

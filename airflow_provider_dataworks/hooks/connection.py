@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.client.calls import int64
+from airflow_provider_dataworks.arguments import int64
 from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Load
 from airflow_provider_dataworks.client.settings import Settings, endpoint, refusal
 from airflow_provider_dataworks.client.sts import sts_endpoint

@@ -6,6 +6,7 @@ import time
 import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataworks.client.replies import DIJob
     from airflow_provider_dataworks.client.signer import Signer
     from airflow_provider_dataworks.client.transport import AsyncSession, Client, Session
+    from airflow_provider_dataworks.failures import crossing
     from airflow_provider_dataworks.hooks.connection import Account
 
 T = TypeVar("T")
@@ -57,11 +59,22 @@ class DataWorksHook(BaseHook):
 
         :raises DataWorksInvalidRequest: naming the field that is wrong.
         """
-        from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.hooks.reading import read
 
-        with crossing():
+        with self._named():
             return read(type(self), self.dataworks_conn_id)
+
+    def _named(self) -> crossing:
+        """Return what errors pass on their way out: it names connection and endpoint in them."""
+        from airflow_provider_dataworks.failures import crossing
+
+        return crossing(explain=self.name_in)
+
+    def name_in(self, error: DataWorksError) -> None:
+        """Write connection and endpoint of this hook into an error that names none."""
+        error.conn_id = error.conn_id or self.dataworks_conn_id
+        if "account" in self.__dict__:
+            error.endpoint = error.endpoint or urlsplit(self.account.settings.endpoint).netloc
 
     async def load_account(self) -> Account:
         """
@@ -69,10 +82,9 @@ class DataWorksHook(BaseHook):
 
         :raises DataWorksInvalidRequest: naming the field that is wrong.
         """
-        from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.hooks.reading import aread
 
-        with crossing():
+        with self._named():
             account = await aread(type(self), self.dataworks_conn_id)
         self.__dict__["account"] = account
         return account
@@ -99,9 +111,8 @@ class DataWorksHook(BaseHook):
     @cached_property
     def _session(self) -> Session:
         from airflow_provider_dataworks.client.transport import Session
-        from airflow_provider_dataworks.failures import crossing
 
-        with crossing():
+        with self._named():
             session = Session(self.account.settings, self._signer)
         # Connections are kept between calls and closed with the hook; the session may not hold the hook alive.
         weakref.finalize(self, session.close)
@@ -113,9 +124,7 @@ class DataWorksHook(BaseHook):
 
         Give ``x-acs-action`` as a header; ``x-acs-version`` is the connection's unless given. It does not retry.
         """
-        from airflow_provider_dataworks.failures import crossing
-
-        with crossing():
+        with self._named():
             return self._session.client
 
     def run(self, flow: Flow[T]) -> T:
@@ -125,9 +134,8 @@ class DataWorksHook(BaseHook):
         :raises DataWorksError: permanent ones are ``AirflowFailException`` too.
         """
         from airflow_provider_dataworks.client.driving import run
-        from airflow_provider_dataworks.failures import crossing
 
-        with crossing():
+        with self._named():
             return run(flow, self._session.exchange, self.sleep)
 
     async def arun(self, flow: Flow[T]) -> T:
@@ -136,13 +144,12 @@ class DataWorksHook(BaseHook):
 
         from airflow_provider_dataworks.client.driving import arun
         from airflow_provider_dataworks.client.transport import make_ready
-        from airflow_provider_dataworks.failures import crossing
 
-        with crossing():
+        with self._named():
             await asyncio.to_thread(make_ready, self.account.settings.ca_file)
         session = self.new_async_session()
         try:
-            with crossing():
+            with self._named():
                 return await arun(flow, session.exchange)
         finally:
             await session.close()
@@ -150,9 +157,8 @@ class DataWorksHook(BaseHook):
     def new_async_session(self) -> AsyncSession:
         """Open a signed client for the running event loop; whoever opens it closes it."""
         from airflow_provider_dataworks.client.transport import AsyncSession
-        from airflow_provider_dataworks.failures import crossing
 
-        with crossing():
+        with self._named():
             return AsyncSession(self.account.settings, self._signer)
 
     def stop_di_job(self, di_job_id: int | str, instance_id: int | str | None = None) -> str:
@@ -206,13 +212,13 @@ class DataWorksHook(BaseHook):
         :raises DIJobFailed: the job ended Failed.
         :raises DIJobWaitTimeout: the time ran out.
         """
-        from airflow_provider_dataworks.client import calls, flows
+        from airflow_provider_dataworks.arguments import seconds
+        from airflow_provider_dataworks.client import flows
         from airflow_provider_dataworks.client.replies import Verdict
-        from airflow_provider_dataworks.failures import crossing
 
-        with crossing():
-            deadline = self.now() + calls.seconds(timeout, "timeout")
-            interval = calls.seconds(poll_interval, "poll_interval")
+        with self._named():
+            deadline = self.now() + seconds(timeout, "timeout")
+            interval = seconds(poll_interval, "poll_interval")
         return self.run(flows.wait(self.service, di_job_id, Verdict(), deadline=deadline, poll_interval=interval))
 
     def test_connection(self) -> tuple[bool, str]:

@@ -12,6 +12,8 @@ from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksE
 from airflow_provider_dataworks.hooks.connection import Account, checked_extra, read_account, secrets_of
 from airflow_provider_dataworks.version_compat import BaseHook, mask_secret, read_connection_in_event_loop
 
+_LONGEST = 300  # characters of an error of Airflow's
+
 
 def mask(keys: Credentials) -> None:
     """Have Airflow mask keys in logs; asks Airflow and waits for it, so never on an event loop."""
@@ -39,9 +41,22 @@ def read(hook: type[BaseHook], conn_id: str) -> Account:
 
 
 async def aread(hook: type[BaseHook], conn_id: str) -> Account:
-    """Read a connection in an event loop, without blocking it; see :func:`read`."""
+    """
+    Read a connection in an event loop, without blocking it; see :func:`read`.
+
+    :raises DataWorksUnavailable: there is none, or Airflow cannot look it up now, which it does not tell apart.
+    """
     # Airflow masks password and extra as it hands them out; telling it again would block the loop.
-    connection, extra = await read_connection_in_event_loop(hook, conn_id)
+    try:
+        connection, extra = await read_connection_in_event_loop(hook, conn_id)
+    except Exception as error:  # Airflow says of one that is gone what it says when its database does not answer
+        text = "".join(each if each.isprintable() else " " for each in str(error))[:_LONGEST]
+        raise DataWorksUnavailable(
+            f"the connection cannot be read ({type(error).__name__}: {text}).",
+            sent=False,
+            conn_id=conn_id,
+            **TROUBLES["connection-unreadable"].advice,
+        ) from error
     return read_account(connection, checked_extra(extra), _again(hook, conn_id))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_dataworks.client.calls import int64
+from airflow_provider_dataworks.arguments import int64
 from airflow_provider_dataworks.client.chain import DefaultChain
 from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Load, StaticCredentials
 from airflow_provider_dataworks.client.metadata import ROLE_NAME, CredentialsUri, EcsRamRole

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataworks.arguments import int64, invalid
+from airflow_provider_dataworks.memory import fixed_deadline
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
 from airflow_provider_dataworks.tasks import DIJobTask
 from airflow_provider_dataworks.version_compat import BaseSensorOperator, PokeReturnValue, conf
@@ -15,6 +17,20 @@ if TYPE_CHECKING:
     from airflow_provider_dataworks.version_compat import Context
 
 _MAY_BE_ACCEPTED = ("Stopped", "Finished", "Failed", "Initialized")
+
+
+def _accepted(value: Any, name: str) -> tuple[str, ...]:
+    found = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    unknown = [status for status in found if status not in _MAY_BE_ACCEPTED]
+    if unknown or not found:
+        raise invalid(name, f"{unknown or 'nothing'} cannot be waited for", f"Use of: {', '.join(_MAY_BE_ACCEPTED)}.")
+    return found
+
+
+def _off(value: Any, name: str) -> None:
+    if value:
+        problem = "refused, because a skipped check would let maintenance run on a live job"
+        raise invalid(name, problem, "Leave it out; use a trigger rule downstream where a failure may be tolerated.")
 
 
 class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
@@ -43,6 +59,12 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("di_job_id", "dataworks_conn_id")
     ui_color = "#e6f1f2"
+    checks = {  # noqa: RUF012 - as the base class declares it
+        "di_job_id": int64,
+        "accept": _accepted,
+        "soft_fail": _off,
+        "never_fail": _off,
+    }
 
     def __init__(
         self,
@@ -58,23 +80,13 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
         soft_fail: bool = False,
         **kwargs: Any,
     ) -> None:
-        if soft_fail or kwargs.get("never_fail"):
-            name = "soft_fail" if soft_fail else "never_fail"
-            raise ValueError(
-                f"{name}: refused, because a skipped check would let maintenance run on a live job. "
-                "Leave it out; use a trigger rule downstream where a failure may be tolerated."
-            )
+        self.check_arguments({**locals(), **kwargs})
         super().__init__(
             retries=retries, retry_delay=retry_delay, retry_exponential_backoff=retry_exponential_backoff, **kwargs
         )
         install_retry_policy(self)
         self.di_job_id = di_job_id
-        self.accept = (accept,) if isinstance(accept, str) else tuple(accept)
-        unknown = [status for status in self.accept if status not in _MAY_BE_ACCEPTED]
-        if unknown or not self.accept:
-            raise ValueError(
-                f"accept: {unknown or 'nothing'} cannot be waited for. Use of: {', '.join(_MAY_BE_ACCEPTED)}."
-            )
+        self.accept = _accepted(accept, "accept")
         self.dataworks_conn_id = dataworks_conn_id
         self.deferrable = deferrable
         # First and last look of this process.
@@ -82,14 +94,12 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; then go on looking, here or in the triggerer."""
-        from airflow_provider_dataworks.client import calls
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.memory import fixed_deadline
 
         if not self.deferrable:
             return super().execute(context)
         with crossing():
-            di_job_id = calls.int64(self.di_job_id, "di_job_id")
+            di_job_id = int64(self.di_job_id, "di_job_id")
         # As with Airflow's own sensors, a retry does not begin the time anew.
         deadline = fixed_deadline(context, "check", di_job_id, self.hook.now() + self.timeout)
         looked = self.poke(context)

@@ -93,12 +93,11 @@ class DIJobStatusTrigger(BaseTrigger):
     async def _outcome(self) -> Any:
         watchers = await _loaded("watchers")
         from airflow_provider_dataworks.client.replies import Verdict
-        from airflow_provider_dataworks.client.troubles import TROUBLES
         from airflow_provider_dataworks.exceptions import DataWorksError
-        from airflow_provider_dataworks.version_compat import AirflowException
 
         try:
-            async with watchers.watcher_of(self.dataworks_conn_id, self.project_id) as watcher:
+            left = self.deadline - time.time()
+            async with watchers.watcher_of(self.dataworks_conn_id, self.project_id, seconds_left=left) as watcher:
                 return await watcher.wait(
                     self.di_job_id,
                     Verdict(tuple(self.accept), tuple(self.fail_on)),
@@ -106,7 +105,6 @@ class DIJobStatusTrigger(BaseTrigger):
                     poll_interval=self.poll_interval,
                 )
         except DataWorksError as error:
+            error.conn_id = error.conn_id or self.dataworks_conn_id
+            error.di_job_id = error.di_job_id or self.di_job_id
             return error
-        except AirflowException as error:
-            # A connection that is gone: as an exception it would lose its type on the way to the task.
-            return DataWorksError(str(error), di_job_id=self.di_job_id, **TROUBLES["connection-unreadable"].advice)

@@ -7,9 +7,11 @@ for 20 ms and cost close to a megabyte.
 from __future__ import annotations
 
 import asyncio
+import logging
+import random
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -17,11 +19,15 @@ from airflow_provider_dataworks.client.asking import Service
 from airflow_provider_dataworks.client.driving import arun
 from airflow_provider_dataworks.client.transport import AsyncSession, make_ready
 from airflow_provider_dataworks.client.watching import Watcher
+from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 from airflow_provider_dataworks.hooks import reading
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 del reading  # only loaded, because here that is done in a thread
 
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0  # seconds between readings of a connection that cannot be read
 _FRESH = 60.0  # seconds for which a connection that was read is taken for unchanged
 
 
@@ -74,7 +80,12 @@ async def _door_of(doors: dict[str, _Door], conn_id: str) -> _Door:
     door = doors.get(conn_id)
     if door is not None and loop.time() - door.read > _FRESH and door.office.done() and not door.office.exception():
         door.read = loop.time()
-        account = await _account(DataWorksHook(conn_id))
+        try:
+            account = await _account(DataWorksHook(conn_id))
+        except DataWorksUnavailable as error:
+            # What was read before still serves: an outage of Airflow's is no news about the connection.
+            log.warning("%s What was read before is used.", error.summary)
+            return door
         if doors.get(conn_id) is door and account != door.office.result().account:
             del doors[conn_id]
         door = doors.get(conn_id)
@@ -85,12 +96,41 @@ async def _door_of(doors: dict[str, _Door], conn_id: str) -> _Door:
 
 
 @asynccontextmanager
-async def watcher_of(conn_id: str, project_id: int | None) -> AsyncIterator[Watcher]:
+async def watcher_of(
+    conn_id: str, project_id: int | None, *, seconds_left: float = float("inf")
+) -> AsyncIterator[Watcher]:
     """
     Lend the watcher of a connection and workspace; the connection is read, and its client opened, by the first to come.
 
-    :raises DataWorksError: the connection is wrong.
+    Trouble in reading the connection is waited out: it would end a thousand waits at once, for good, because a secrets
+    backend did not answer for a moment.
+
+    :param seconds_left: seconds in which to go on trying.
+    :raises DataWorksError: the connection is wrong, or could not be read until then.
     """
+    until = asyncio.get_running_loop().time() + seconds_left
+    async with AsyncExitStack() as stack:
+        yield await _enter_patiently(stack, conn_id, project_id, until)
+
+
+async def _enter_patiently(stack: AsyncExitStack, conn_id: str, project_id: int | None, until: float) -> Watcher:
+    """Enter where the watcher is, as soon as the connection can be read."""
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return await stack.enter_async_context(_entered(conn_id, project_id))
+        except DataWorksUnavailable as error:
+            left = until - asyncio.get_running_loop().time()
+            if left <= pause:
+                raise
+            wait = pause * random.uniform(0.5, 1)  # so that a thousand waits do not all come back at once
+            log.warning("%s Reading it again in %.0f s.", error.summary, wait)
+            await asyncio.sleep(wait)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+@asynccontextmanager
+async def _entered(conn_id: str, project_id: int | None) -> AsyncIterator[Watcher]:
     loop = asyncio.get_running_loop()
     doors = _doors.setdefault(loop, {})
     door = await _door_of(doors, conn_id)

@@ -29,6 +29,8 @@ FACTS = {
     "retry_after": 2.5,
     "remedy": "Do this.",
     "see": "some-trouble",
+    "conn_id": "dataworks_prod",
+    "endpoint": "dataworks.example.com",
 }
 ERRORS = [
     DataWorksError("m.", **FACTS),
@@ -55,13 +57,14 @@ def test_errors_survive_pickling_with_all_their_facts(error: DataWorksError):
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_the_text_holds_every_fact(error: DataWorksError):
-    """The first line is what happened, with all its facts; then what to do, and where README tells more."""
+    """First what happened; then what to do, and where README tells more; connection and ids last."""
     assert str(error) == (
-        "StopDIJob of DI job 11668 failed (Some.Code, HTTP 418, request id R-1): m.\n"
+        "StopDIJob of DI job 11668 failed (Some.Code, HTTP 418): m.\n"
         "What to do: Do this.\n"
-        "See README.md#some-trouble"
+        "See README.md#some-trouble\n"
+        "Asked with connection dataworks_prod at dataworks.example.com, request id R-1"
     )
-    assert error.summary == str(error).partition("\n")[0]
+    assert error.summary == "StopDIJob of DI job 11668 failed (Some.Code, HTTP 418, request id R-1): m."
     assert type(error).__name__ in repr(error)
 
 

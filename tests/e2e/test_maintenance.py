@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from real_airflow import Run
+from real_airflow import Run, account, window
 
 from airflow_provider_dataworks.emulator import Emulator, Job
-from airflow_provider_dataworks.maintenance import MaintenanceWindow
 from demo.airflow_processes import LocalAirflow
 
 pytestmark = pytest.mark.e2e
@@ -22,21 +20,6 @@ FORBIDDEN = {"times": None, "error": {"status": 403, "code": "Forbidden.RAM"}}
 def job(new_job: Callable[..., Job]) -> int:
     """A running job that stops and starts within a second."""
     return new_job(stop_seconds=1, start_seconds=1).id
-
-
-def account(emulator: Emulator, job: int) -> tuple[str, int, int]:
-    """Return a job's status, and how often it was really stopped and started."""
-    found = emulator.job(job)
-    return found.status, found.effective_stops, found.effective_starts
-
-
-def window(opens: datetime, closes: datetime) -> str:
-    """Make a window of today between two moments, to whole minutes at its opening."""
-    start = opens.replace(second=0, microsecond=0)
-    cron = f"{start.minute} {start.hour} {start.day} {start.month} *"
-    return json.dumps(
-        MaintenanceWindow(cron, timedelta(seconds=int((closes - start).total_seconds())), "UTC").to_json()
-    )
 
 
 def test_all_goes_well(emulator: Emulator, job: int, start_run: Callable[..., Run]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -356,7 +357,11 @@ def test_without_a_store_a_retry_takes_the_stop_for_its_own(
 def test_without_a_store_a_retry_that_cannot_look_still_owes_a_restart(
     hook: DataWorksHook, emulator: Emulator, retries: int, max_tries: int, owed: set[int]
 ) -> None:
-    """Airflow drops what the first try told, and the stop may have been sent by it; a cleared task starts anew."""
+    """
+    Airflow drops what the first try told, and the stop may have been sent by it.
+
+    A cleared task claims nothing, and leaves no note, so that the restart looks for itself.
+    """
     emulator.inject({"operation": "GetDIJob", **FORBIDDEN})
     operator = StopDIJobOperator(task_id="stop", di_job_id=JOB, retries=retries)
     operator.hook = hook
@@ -367,21 +372,159 @@ def test_without_a_store_a_retry_that_cannot_look_still_owes_a_restart(
 
     teller.xcom_pull = lambda **_: list(teller.pushed.values())  # type: ignore[attr-defined]
     assert jobs_stopped(teller, ["stop"]) == owed
+    assert bool(teller.pushed) is bool(owed)
 
 
-@pytest.mark.parametrize("found", ["Failed", "Finished"])
-def test_without_a_store_a_retry_owes_no_restart_of_a_job_that_ended_by_itself(
-    hook: DataWorksHook, emulator: Emulator, found: str
+@pytest.mark.parametrize("found", ["Stopped", "Failed", "Finished"])
+@pytest.mark.parametrize(
+    ("store", "max_tries"),
+    [
+        pytest.param(None, 3, id="2.11-retried"),
+        pytest.param(None, 4, id="2.11-cleared"),
+        pytest.param(Store(), 4, id="3.4-cleared-so-its-store-was-discarded"),
+    ],
+)
+def test_a_job_that_does_not_run_counts_as_stopped_by_an_earlier_try_that_nothing_tells_of(
+    hook: DataWorksHook, emulator: Emulator, found: str, store: Store | None, max_tries: int
 ) -> None:
-    """What no stop brings about is nobody's claim."""
+    """Better one restart too many than a job that stays down."""
     emulator.set_status(JOB, found)
     operator = StopDIJobOperator(task_id="stop", di_job_id=JOB)
     operator.hook = hook
-    teller = TaskInstance(try_number=2)
+    teller = TaskInstance(max_tries, try_number=2)
+    context: Any = {"ti": teller, "task": operator, "task_state_store": copy.deepcopy(store)}
 
-    assert operator.execute({"ti": teller})["stopped_by_this_run"] is False  # type: ignore[typeddict-item]
+    result = operator.execute(context)
 
+    assert (result["status"], result["stopped_by_this_run"]) == (found, True)
+    assert teller.pushed["dataworks_stop"]["withdrawn"] is False
+
+
+@pytest.mark.parametrize("note", [None, [], "text", {"di_job_id": "abc"}, {"di_job_id": True}, {"di_job_id": 2**70}])
+def test_a_note_that_somebody_edited_is_no_note(hook: DataWorksHook, emulator: Emulator, note: Any) -> None:
+    """The store can be edited by hand; what is not a note ends no try."""
+    store = Store()
+    store.set("dataworks_stop", note)
+    store.set("dataworks_stop_deadline", {"at": float("nan"), "tries_granted": 3, "di_job_id": JOB})
+    operator = StopDIJobOperator(task_id="stop", di_job_id=JOB, poll_interval=15)
+    operator.hook = hook
+    context: Any = {"ti": TaskInstance(), "task_state_store": store}
+
+    assert operator.execute(context)["stopped_by_this_run"] is True
+
+
+def test_a_try_that_begins_after_its_deadline_sends_nothing(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """It looks, since the job may have stopped meanwhile, and then says that it sent nothing."""
+    emulator.inject({"operation": "GetDIJob", "throttle": {"hints": {"x-acs-retry-after": 90_000}}})
+    with pytest.raises(DataWorksThrottled):
+        execute(timeout=100)
+    clock.sleep(200)
+
+    with pytest.raises(DIJobWaitTimeout, match="nothing is sent any more") as caught:
+        execute(timeout=100, try_number=2)
+
+    assert "was Running when last looked at" in str(caught.value)
+    assert emulator.job(JOB).stop_calls == 0
+
+
+def test_a_stop_that_has_waited_for_its_turn_until_the_deadline_is_not_sent(
+    connect: Callable[..., None], emulator: Emulator, hook: DataWorksHook, clock: Clock
+) -> None:
+    """The deadline is asked as the bytes are about to leave, not only as the try begins."""
+    emulator.inject({"operation": "StopDIJob", "times": 2, "throttle": {"hints": {"x-acs-retry-after": 20_000}}})
+    operator = StopDIJobOperator(task_id="stop", di_job_id=JOB, timeout=30)
+    operator.hook = hook
+    teller = TaskInstance()
+
+    with pytest.raises(DIJobWaitTimeout):
+        operator.execute({"ti": teller})  # type: ignore[typeddict-item]
+
+    assert emulator.job(JOB).effective_stops == 0
+    assert [call.operation for call in emulator.calls].count("StopDIJob") == 2
     assert teller.pushed["dataworks_stop"]["withdrawn"] is True
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_an_error_says_how_many_tries_are_left_and_what_an_earlier_one_did(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock, number: int
+) -> None:
+    """Else the reader has to count, and to open the log of another try."""
+    emulator.inject({"operation": "GetDIJob", "skip": 1, "throttle": {"hints": {"x-acs-retry-after": 90_000}}})
+    with pytest.raises(DataWorksThrottled):
+        execute()
+    sent = next(call.request_id for call in emulator.calls if call.operation == "StopDIJob")
+    emulator.inject({"operation": "GetDIJob", "throttle": {"hints": {"x-acs-retry-after": 90_000}}})
+
+    with pytest.raises(DataWorksThrottled) as caught:
+        execute(try_number=number)
+
+    text = str(caught.value)
+    left = "Airflow tries again (3 left)" if number == 1 else "This was the last try"
+    assert left in text
+    assert f"An earlier try of this task sent StopDIJob at 2026-11-18 11:06:40 UTC, request id {sent}." in text
+    assert "connection dataworks_default at 127.0.0.1" in text
+
+
+def test_durations_may_be_timedeltas(execute: Callable[..., dict[str, Any]], clock: Clock) -> None:
+    """As everywhere in Airflow."""
+    assert execute(poll_interval=timedelta(seconds=15), timeout=timedelta(minutes=30))["status"] == "Stopped"
+    assert set(clock.slept) == {15}
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"di_job_id": -3}, "di_job_id"),
+    ({"di_job_id": 2**63}, "di_job_id"),
+    ({"di_job_id": 11668.7}, "di_job_id"),
+    ({"di_job_id": True}, "di_job_id"),
+    ({"di_job_id": "11_668"}, "di_job_id"),
+    ({"di_job_id": "１１６６８"}, "di_job_id"),
+    ({"di_job_id": ""}, "di_job_id"),
+    ({"di_job_id": None}, "di_job_id"),
+    ({"instance_id": "x", "wait_for_completion": False}, "instance_id"),
+    ({"instance_id": 5}, "instance_id"),
+    ({"poll_interval": 0}, "poll_interval"),
+    ({"poll_interval": float("nan")}, "poll_interval"),
+    ({"poll_interval": timedelta(0)}, "poll_interval"),
+    ({"timeout": "1h"}, "timeout"),
+    ({"timeout": float("inf")}, "timeout"),
+    ({"timeout": timedelta(days=-1)}, "timeout"),
+    ({"min_remaining": "ten"}, "min_remaining"),
+    ({"min_remaining": -1}, "min_remaining"),
+    ({"min_remaining": True}, "min_remaining"),
+    ({"window": "@daily"}, "window"),
+    ({"window": {"cron": "0 2 * * *", "duration": "PT1H", "timezone": "UTC", "frozen": []}}, "window"),
+    ({"window": {"cron": "0 2 * * *", "duration": 3, "timezone": "UTC"}}, "duration"),
+    ({"window": 5}, "window"),
+    ({"outside_window": "ask"}, "outside_window"),
+    ({"ignore_window": 1.5}, "ignore_window"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Airflow's, of what was never mapped
+def test_what_can_never_be_right_is_refused_as_the_dag_is_made() -> None:
+    """Mapped or not; the night of the maintenance is too late."""
+    missed = []
+    for arguments, field in BAD:
+        for mapped in (False, True):
+            given = {"task_id": "stop", "di_job_id": JOB, **arguments}
+            try:
+                (StopDIJobOperator.partial if mapped else StopDIJobOperator)(**given)
+            except ValueError as error:
+                if not str(error).startswith(f"{field}: ") or "What to do: " not in str(error):
+                    missed.append((arguments, mapped, str(error)))
+            else:
+                missed.append((arguments, mapped, "accepted"))
+    assert not missed
+
+
+def test_what_a_template_will_say_is_checked_when_it_is_known() -> None:
+    """Text with Jinja in it, and what another task returns, pass while the DAG is made."""
+    templated = {"di_job_id": "{{ params.job }}", "window": "{{ params.window }}", "ignore_window": "{{ params.now }}"}
+
+    assert StopDIJobOperator(task_id="stop", **templated)
+    assert StopDIJobOperator.partial(task_id="stop", window="{% raw %}{}{% endraw %}").expand(di_job_id=[JOB])
 
 
 def test_without_a_store_a_first_try_claims_nothing(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:

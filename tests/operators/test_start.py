@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
+    DataWorksError,
     DataWorksInvalidRequest,
     DataWorksThrottled,
     DIJobFailed,
@@ -27,11 +29,19 @@ NOTE = {"di_job_id": JOB, "status_before": "Running", "request_id": None}
 
 
 class Told(TaskInstance):
-    """A task instance of a run in which stop tasks have left these notes."""
+    """A task instance of a run in which stop tasks have left these notes, and are in these states."""
 
-    def __init__(self, notes: dict[str, list[Any]]) -> None:
-        super().__init__()
-        self.notes = notes
+    dag_id, run_id, map_index = "restarts", "once", -1
+
+    def __init__(self, notes: dict[str, list[Any]], states: dict[str, str] | None = None, **more: Any) -> None:
+        super().__init__(**more)
+        self.notes, self.states = notes, states or {}
+
+    def get_task_states(self, *, dag_id: str, run_ids: list[str], task_ids: list[str]) -> dict[str, dict[str, str]]:
+        """Return the states of task instances by task id, a mapped one's with its index behind it."""
+        assert (dag_id, run_ids) == (self.dag_id, [self.run_id])
+        found = {name: state for name, state in self.states.items() if name.rpartition("_")[0] in task_ids}
+        return {self.run_id: {**found, **{name: self.states[name] for name in task_ids if name in self.states}}}
 
     def xcom_pull(self, *, task_ids: list[str], key: str) -> list[Any]:
         """Return the notes of these tasks, of all their map indexes."""
@@ -45,11 +55,17 @@ def execute(hook: DataWorksHook, clock: Clock, emulator: Emulator) -> Callable[.
     store = Store()
     emulator.add_job(JOB, "Stopped", start_seconds=20, stop_seconds=40)
 
-    def run(*, notes: dict[str, list[Any]] | None = None, **arguments: Any) -> dict[str, Any]:
+    def run(
+        *,
+        notes: dict[str, list[Any]] | None = None,
+        states: dict[str, str] | None = None,
+        try_number: int = 1,
+        **arguments: Any,
+    ) -> dict[str, Any]:
         known = {"task_id": "start", "di_job_id": JOB, "poll_interval": 15}
         operator = StartDIJobOperator(**{**known, **arguments})
         operator.hook = on_clock(DataWorksHook(operator.dataworks_conn_id), clock)
-        context: Any = {"ti": Told(notes or {}), "task_state_store": store}
+        context: Any = {"ti": Told(notes or {}, states, try_number=try_number), "task_state_store": store}
         return dict(json.loads(json.dumps(operator.execute(context))))
 
     return run
@@ -67,10 +83,10 @@ def test_a_stopped_job_is_started_once_and_waited_for(
         "status_before": "Stopped",
         "started_by_this_run": True,
         "request_id": next(call.request_id for call in emulator.calls if call.operation == "StartDIJob"),
-        "started_at": "2026-11-18T11:07:10+00:00",
+        "started_at": "2026-11-18T11:07:20+00:00",
     }
     assert (emulator.job(JOB).effective_starts, emulator.job(JOB).start_time) == (1, None)
-    assert clock.slept == [15, 15]
+    assert clock.slept == [15, 15, 10]
 
 
 def test_the_log_of_a_restart_reads_as_what_happens(
@@ -197,11 +213,167 @@ def test_a_stop_task_that_is_none_is_refused(execute: Callable[..., dict[str, An
     )
 
 
-@pytest.mark.parametrize("named", ["", [], [""], [5], 5, StopDIJobOperator(task_id="stop", di_job_id=JOB)])
+@pytest.mark.parametrize("named", ["", [], [""], [5], 5, [None], {}])
 def test_only_if_stopped_by_is_one_task_id_or_several(named: Any) -> None:
     """Seen where the DAG is parsed; no name at all would start what somebody else stopped."""
     with pytest.raises(ValueError, match="only_if_stopped_by"):
         StartDIJobOperator(task_id="start", di_job_id=JOB, only_if_stopped_by=named)
+
+
+def test_where_nothing_was_stopped_nobody_is_asked(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, logged: Callable[[], str]
+) -> None:
+    """A stop with a wrong key, or without a network: the restart would fail for the same reason, and alert again."""
+    withdrawn = {"stop": [{"di_job_id": JOB, "withdrawn": True}]}
+
+    result = execute(notes=withdrawn, states={"stop": "failed"}, only_if_stopped_by="stop")
+
+    assert (result["di_job_id"], result["status"], result["started_by_this_run"]) == (JOB, None, False)
+    assert emulator.calls == []
+    assert "left alone, and not asked for" in logged()
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_a_stop_that_ended_without_a_note_may_have_stopped_the_job(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, logged: Callable[[], str], state: str
+) -> None:
+    """Its last try was killed before it could tell again what an earlier one did, or a person marked it as done."""
+    result = execute(states={"stop": state}, only_if_stopped_by="stop")
+
+    assert (result["status"], emulator.job(JOB).effective_starts) == ("Running", 1)
+    assert "may have stopped DI job 11668" in logged()
+
+
+@pytest.mark.parametrize("state", ["skipped", "upstream_failed"])
+def test_a_stop_that_never_ran_stopped_nothing(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, state: str
+) -> None:
+    """Outside the window, or behind a no: somebody else stopped the job, and it stays so."""
+    execute(states={"stop": state}, only_if_stopped_by="stop")
+
+    assert emulator.calls == []
+
+
+def test_a_job_that_this_run_stopped_is_not_believed_to_run_at_one_look(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator
+) -> None:
+    """Reads may lag behind, and show the time before the stop."""
+    stale = {"status": 200, "body": json.dumps(_answer(JOB, "Running"))}
+    emulator.inject({"operation": "GetDIJob", "times": 1, **stale})
+
+    result = execute(notes={"stop": [NOTE]}, only_if_stopped_by="stop")
+
+    assert (result["status"], emulator.job(JOB).effective_starts) == ("Running", 1)
+
+
+def test_a_start_is_not_believed_at_one_look(execute: Callable[..., dict[str, Any]], emulator: Emulator) -> None:
+    """A job that fails right behind a stale or short Running fails the task."""
+    emulator.add_job(JOB, "Stopped", start_seconds=20, start_ends_in="Failed", error_message="Binlog was purged")
+    stale = {"status": 200, "body": json.dumps(_answer(JOB, "Running"))}
+    emulator.inject({"operation": "GetDIJob", "skip": 1, "times": 1, **stale})
+
+    with pytest.raises(DIJobFailed, match="Binlog was purged"):
+        execute()
+
+
+def _answer(di_job_id: int, status: str) -> dict[str, Any]:
+    job = {"DIJobId": di_job_id, "ProjectId": 1967, "JobName": "stale", "JobStatus": status}
+    return {"RequestId": "92F778C7-8F00-53B1-AE1A-B3B17101247D", "Success": True, "Data": job}
+
+
+def test_each_try_of_a_restart_has_its_whole_time_until_one_has_sent_it(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """The last of many tries may not send a start and give up at once, leaving a red run and a running job."""
+    for number in range(1, 30):
+        emulator.inject({"operation": "GetDIJob", "throttle": {"hints": {"x-acs-retry-after": 90_000}}})
+        with pytest.raises(DataWorksThrottled):
+            execute(timeout=600, try_number=number)
+        clock.sleep(600)
+
+    assert execute(timeout=600, try_number=30)["status"] == "Running"
+    assert emulator.job(JOB).effective_starts == 1
+
+
+def test_a_restart_that_was_sent_is_waited_for_to_one_deadline(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """A retry behind it sends nothing, and does not wait anew."""
+    emulator.add_job(JOB, "Stopped", start_ends_in="never")
+    emulator.inject({"operation": "GetDIJob", "skip": 2, "throttle": {"hints": {"x-acs-retry-after": 90_000}}})
+    with pytest.raises(DataWorksThrottled):
+        execute(timeout=60)
+    clock.sleep(600)
+    waited = len(clock.slept)
+
+    with pytest.raises(DIJobWaitTimeout):
+        execute(timeout=60, try_number=2)
+
+    assert (emulator.job(JOB).start_calls, len(clock.slept)) == (1, waited)
+
+
+@pytest.mark.parametrize(
+    ("error", "number", "lead"),
+    [
+        ({"status": 403, "code": "Forbidden.RAM"}, 1, "DI job 11668 is down: start it in the DataWorks console"),
+        ({"status": 429, "code": "Throttling.Api.Risk"}, 1, "DI job 11668 is down: start it in the DataWorks console"),
+        ({"status": 500, "code": "InternalError.System"}, 1, "DI job 11668 is down for now: its restart is tried"),
+        ({"status": 500, "code": "InternalError.System"}, 4, "DI job 11668 is down: start it in the DataWorks console"),
+    ],
+)
+def test_an_error_that_leaves_a_job_down_says_so_first(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, error: dict[str, Any], number: int, lead: str
+) -> None:
+    """And what starts it, before the cause and its remedy: whoever is woken reads one line."""
+    emulator.inject({"operation": "StartDIJob", "times": None, "error": error})
+
+    with pytest.raises(DataWorksError) as caught:
+        execute(notes={"stop": [NOTE]}, only_if_stopped_by="stop", try_number=number)
+
+    assert str(caught.value).startswith(lead)
+
+
+def test_the_stop_task_itself_may_be_named(emulator: Emulator) -> None:
+    """Or its output, or several of either."""
+    with DAG("named", schedule=None):
+        stop = StopDIJobOperator(task_id="stop", di_job_id=JOB)
+        other = StopDIJobOperator.partial(task_id="other").expand(di_job_id=[JOB])
+        found = [
+            StartDIJobOperator(task_id=f"start_{number}", di_job_id=JOB, only_if_stopped_by=named).only_if_stopped_by
+            for number, named in enumerate((stop, stop.output, [stop, "other"], (stop.output, other), "stop"))
+        ]
+
+    assert found == [["stop"], ["stop"], ["stop", "other"], ["stop", "other"], ["stop"]]
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"di_job_id": 0}, "di_job_id"),
+    ({"force_to_rerun": "False"}, "force_to_rerun"),
+    ({"force_to_rerun": 1}, "force_to_rerun"),
+    ({"start_time": 1_671_516_776_000}, "start_time"),
+    ({"start_time": "soon"}, "start_time"),
+    ({"timeout": timedelta(0)}, "timeout"),
+    ({"poll_interval": "30"}, "poll_interval"),
+    ({"only_if_stopped_by": []}, "only_if_stopped_by"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Airflow's, of what was never mapped
+def test_what_can_never_be_right_is_refused_as_the_dag_is_made() -> None:
+    """Mapped or not: else the job is stopped, and the restart cannot even begin."""
+    missed = []
+    for arguments, field in BAD:
+        for mapped in (False, True):
+            try:
+                (StartDIJobOperator.partial if mapped else StartDIJobOperator)(
+                    **{"task_id": "start", "di_job_id": JOB, **arguments}
+                )
+            except ValueError as error:
+                if not str(error).startswith(f"{field}: "):
+                    missed.append((arguments, mapped, str(error)))
+            else:
+                missed.append((arguments, mapped, "accepted"))
+    assert not missed
 
 
 def test_a_start_time_resets_the_offset_and_is_logged(

@@ -1,0 +1,297 @@
+"""The work of a maintenance: each task asks before it begins, and clearing one clears the stop with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from any_airflow import DagSerialization, setup, task, task_group, teardown
+from dag_runs import run_dag
+from emulated import JOB, connect, emulator
+from emulated import real_clock as clock
+
+from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest
+from airflow_provider_dataworks.maintenance import DIJobMaintenance
+from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.stopped_check import StoppedCheck
+from airflow_provider_dataworks.version_compat import DAG
+
+__all__ = ["clock", "connect", "emulator"]
+OTHER = 11743
+FAST: dict[str, Any] = {
+    "stop_args": {"poll_interval": 0.2, "retries": 0, "min_remaining": 1},
+    "check_args": {"poke_interval": 0.2, "timeout": 10, "retries": 0},
+    "restart_args": {"poll_interval": 0.2, "retries": 0},
+}
+
+
+def a_dag(name: str, **arguments: Any) -> DAG:
+    """Make a DAG that only a test runs."""
+    return DAG(name, schedule=None, start_date=datetime(2026, 1, 1), catchup=False, **arguments)
+
+
+@pytest.fixture
+def jobs(emulator: Emulator, connect: Callable[..., None]) -> Emulator:
+    """The emulator, with two jobs that stop and start quickly."""
+    for job_id in (JOB, OTHER):
+        emulator.add_job(job_id, "Running", stop_seconds=0.1, start_seconds=0.1)
+    return emulator
+
+
+def ids_of(kind: str) -> Any:
+    """Return what may be given as ``di_job_ids``."""
+    return {"one": JOB, "template": "{{ params.job }}", "several": [JOB, OTHER], "mapped": JOB}[kind]
+
+
+@pytest.mark.parametrize("kind", ["one", "template", "several", "mapped"])
+def test_work_does_not_begin_on_a_job_that_runs(jobs: Emulator, capfd: pytest.CaptureFixture[str], kind: str) -> None:
+    """Somebody starts the job while the first task runs: the second one is not begun, and says what to clear."""
+    ran = []
+    with a_dag(f"live_{kind}", params={"job": JOB}) as dag:
+
+        @task
+        def first() -> None:
+            ran.append("first")
+            jobs.set_status(JOB, "Running")
+
+        @task
+        def second(number: int) -> None:
+            ran.append("second")
+
+        with DIJobMaintenance(di_job_ids=ids_of(kind), **FAST):
+            first() >> (second.expand(number=[1]) if kind == "mapped" else second(1))
+
+    state, tasks = run_dag(dag)
+
+    assert (state, ran) == ("failed", ["first"])
+    assert tasks["maintenance.work.second", 0 if kind == "mapped" else -1].state == "failed"
+    said = "".join(capfd.readouterr())
+    assert "not begun, because a job of this maintenance is not stopped: 11668 (Running)" in said
+    assert "Clear the whole group 'maintenance'" in said
+
+
+def ask_together(barrier: Any, results: Any) -> None:
+    """Ask in a process of its own, once all processes are ready."""
+    with a_dag("together"):
+        operator = StopDIJobOperator(task_id="any", di_job_id=JOB)
+    check = StoppedCheck([JOB, OTHER], ("Stopped",), "maintenance", "dataworks_default")
+    instance = SimpleNamespace(dag_id="together", run_id="once", max_tries=0, try_number=1)
+    barrier.wait(60)
+    try:
+        check({"task": operator, "ti": instance})
+    except DataWorksError as error:
+        results.put(error.message)
+    else:
+        results.put("begun")
+
+
+def test_tasks_that_begin_together_share_looks(jobs: Emulator) -> None:
+    """Six processes make two looks, not six; and all learn the same."""
+    jobs.set_status(OTHER, "Stopped")
+    jobs.inject({"operation": "GetDIJob", "times": None, "slow": 0.3})
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(6), spawn.Queue()
+    processes = [spawn.Process(target=ask_together, args=(barrier, results)) for _ in range(6)]
+    for process in processes:
+        process.start()
+    said = [results.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join(60)
+
+    assert all("11668 (Running)" in text for text in said), said
+    assert len(jobs.calls) <= 6
+
+
+def test_what_an_author_wants_before_a_task_still_runs(jobs: Emulator) -> None:
+    """Mapped or not."""
+    said = []
+
+    def hello(context: Any) -> None:
+        said.append(context["ti"].task_id)
+
+    with a_dag("hooks") as dag:
+
+        @task(pre_execute=hello)
+        def single() -> None: ...
+
+        @task(pre_execute=hello)
+        def mapped(number: int) -> None: ...
+
+        with DIJobMaintenance(di_job_ids=JOB, **FAST):
+            single() >> mapped.expand(number=[1])
+
+    state, _ = run_dag(dag)
+
+    assert (state, said) == ("success", ["maintenance.work.single", "maintenance.work.mapped"])
+
+
+def test_what_cleans_up_runs_at_any_time(jobs: Emulator) -> None:
+    """A teardown of the author's that lets go of a lock may not be kept from it."""
+    ran = []
+    with a_dag("cleanup") as dag:
+
+        @setup
+        def lock() -> None: ...
+
+        @task
+        def alter() -> None:
+            jobs.set_status(JOB, "Running")
+            raise RuntimeError("no")
+
+        @teardown
+        def unlock() -> None:
+            ran.append("unlock")
+
+        with DIJobMaintenance(di_job_ids=JOB, **FAST):
+            locked, unlocked = lock(), unlock()
+            locked >> alter() >> unlocked
+            locked >> unlocked
+
+    state, _ = run_dag(dag)
+
+    assert (state, ran) == ("failed", ["unlock"])
+
+
+@pytest.mark.parametrize("ids", [JOB, [JOB, OTHER]], ids=["one", "several"])
+def test_clearing_any_task_of_the_work_clears_stop_and_check(ids: Any) -> None:
+    """As Airflow itself collects what a clear takes along, in a DAG read back from its database."""
+    with a_dag("cleared") as dag:
+
+        @task
+        def work(number: int) -> None: ...
+
+        @task_group
+        def inner() -> None:
+            work.override(task_id="nested")(0)
+
+        with DIJobMaintenance(di_job_ids=ids):
+            work.override(task_id="first")(0) >> inner() >> work.override(task_id="mapped").expand(number=[1])
+
+    read = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    for name in ("first", "inner.nested", "mapped"):
+        taken = {found.task_id for found in read.get_task(f"maintenance.work.{name}").get_upstreams_only_setups()}
+        assert {"maintenance.open", "maintenance.stop", "maintenance.check"} <= taken, name
+
+
+def test_two_maintenances_of_one_dag_may_have_tasks_of_one_name() -> None:
+    """Their ids carry the group's, as in any TaskGroup."""
+    with a_dag("twice") as dag:
+
+        @task
+        def alter() -> None: ...
+
+        for name in ("one", "two"):
+            with DIJobMaintenance(name, di_job_ids=JOB):
+                alter()
+
+    assert {"one.work.alter", "two.work.alter"} <= set(dag.task_ids)
+
+
+def test_work_that_would_begin_although_the_stop_failed_is_refused() -> None:
+    """As the DAG is made; behind other work any rule may stand."""
+    with a_dag("pass_over"):
+
+        @task(trigger_rule="all_done")
+        def eager() -> None: ...
+
+        with (
+            pytest.raises(ValueError, match=r"trigger_rule: 'maintenance\.work\.eager' begins"),
+            DIJobMaintenance(di_job_ids=JOB),
+        ):
+            eager()
+
+
+@pytest.mark.parametrize(
+    ("default_args", "native"), [({"do_xcom_push": False}, False), ({}, True)], ids=["no-results", "native"]
+)
+def test_several_jobs_run_again_and_the_run_is_green(
+    jobs: Emulator, default_args: dict[str, Any], native: bool
+) -> None:
+    """Where no results are kept, the outcome is looked at; where templates render to numbers, names still hold."""
+    name = f"several_{native}"
+    with (
+        a_dag(name, default_args=default_args, render_template_as_native_obj=native) as dag,
+        DIJobMaintenance(di_job_ids=[JOB, OTHER], **FAST),
+    ):
+        pass
+
+    state, tasks = run_dag(dag)
+
+    assert state == "success", {name: found.state for name, found in tasks.items()}
+    assert [(found.status, found.effective_stops) for found in jobs.jobs()] == [("Running", 1)] * 2
+
+
+def test_a_stop_that_never_was_is_told_once(jobs: Emulator) -> None:
+    """The key may not stop: the restart asks nobody, and does not fail for the same reason."""
+    jobs.inject({"operation": "StopDIJob", "times": None, "error": {"status": 403, "code": "Forbidden.RAM"}})
+    with a_dag("never_was") as dag, DIJobMaintenance(di_job_ids=JOB, **FAST):
+        pass
+
+    state, tasks = run_dag(dag)
+
+    assert state == "failed"
+    assert tasks["maintenance.restart", -1].state == "success"
+    assert "StartDIJob" not in [call.operation for call in jobs.calls]
+    assert [call.operation for call in jobs.calls][-1] == "StopDIJob"
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"di_job_ids": []}, "di_job_ids"),
+    ({"di_job_ids": [JOB, str(JOB)]}, "di_job_ids"),
+    ({"di_job_ids": [JOB, "x"]}, "di_job_ids"),
+    ({"di_job_ids": 0}, "di_job_ids"),
+    ({"di_job_ids": None}, "di_job_ids"),
+    ({"di_job_ids": {"id": JOB}}, "di_job_ids"),
+    ({"di_job_ids": 1.5}, "di_job_ids"),
+    ({"window": "@daily"}, "window"),
+    ({"window": {"cron": "0 2 * * *", "duration": "PT1H", "timezone": "UTC", "frozen": []}}, "window"),
+    ({"stop_args": {"min_remaining": "ten"}}, "min_remaining"),
+    ({"stop_args": {"timeout": "1h"}}, "timeout"),
+    ({"restart_args": {"timeout": "1h"}}, "timeout"),
+    ({"restart_args": {"force_to_rerun": "True"}}, "force_to_rerun"),
+    ({"check_args": {"accept": "Running"}}, "accept"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Airflow's, of what was never mapped
+def test_what_can_never_be_right_is_refused_as_the_dag_is_made() -> None:
+    """For one job and for several: else the job is stopped, and the restart cannot even begin."""
+    missed = []
+    for wrong, field in BAD:
+        for ids in (JOB, [JOB, OTHER]):
+            try:
+                with a_dag("bad"), DIJobMaintenance(**{"di_job_ids": ids, **wrong}):
+                    pass
+            except (ValueError, DataWorksInvalidRequest) as error:
+                if not str(error).startswith(f"{field}:"):
+                    missed.append((wrong, ids, str(error)))
+            else:
+                missed.append((wrong, ids, "accepted"))
+    assert not missed
+
+
+def test_durations_of_the_restart_may_be_timedeltas(jobs: Emulator) -> None:
+    """They once passed while the DAG was made, and failed the restart when the job was down."""
+    fast = {**FAST, "restart_args": {"poll_interval": timedelta(seconds=0.2), "timeout": timedelta(minutes=30)}}
+    with a_dag("timedeltas") as dag, DIJobMaintenance(di_job_ids=[JOB, OTHER], **fast):
+        pass
+
+    assert run_dag(dag)[0] == "success"
+
+
+def test_a_restart_is_tried_for_about_five_hours() -> None:
+    """Whatever Airflow adds to each delay: soon at first, then every ten minutes."""
+    with a_dag("restarts") as dag, DIJobMaintenance(di_job_ids=JOB):
+        pass
+    restart = dag.get_task("maintenance.restart")
+
+    least = restart.retry_delay
+    delays = [min(least * 2**number, restart.max_retry_delay) for number in range(restart.retries)]
+
+    assert timedelta(hours=4.5) <= sum(delays, timedelta()) <= timedelta(hours=5.5)
+    assert restart.retry_exponential_backoff
