@@ -65,7 +65,8 @@ def _read(name: str | None) -> Credentials:
         ini = Path(os.environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or home / ".alibabacloud" / "credentials.ini")
         tries: list[str] = []
         if os.environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true":
-            make = partial(library.CLIProfileCredentialsProvider, profile_name=name, profile_file=str(config))
+            # No path: that is how the older releases of the library can be made too, and theirs is this file.
+            make = partial(library.CLIProfileCredentialsProvider, profile_name=name)
             if found := _ask(make, config, name, tries):
                 return found
         make = partial(library.ProfileCredentialsProvider, profile_name=name or "default", profile_file=str(ini))

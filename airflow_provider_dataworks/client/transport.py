@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-# The one line to change when the project moves to httpx2, the maintained fork with the same names.
+# A move to httpx2 is two imports (lanes.py), loggers' names (httpcore2), NO_PROXY patterns, and get_conn()'s type.
 import httpx
 
 from airflow_provider_dataworks.client.asking import Send
