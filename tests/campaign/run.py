@@ -1,0 +1,451 @@
+"""Lives through one schedule and keeps a book of all that happened; what was right about it, others say."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import json
+import os
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_dataworks.maintenance import MaintenanceWindow
+from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
+from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+
+from campaign import logs
+from campaign.airflow_model import (
+    Cleared,
+    Database,
+    NotStorable,
+    Retrying,
+    Store,
+    TaskInstance,
+    through_a_pipe,
+)
+from campaign.clock import CLOCK, run_virtually, virtual_time
+from campaign.dataworks_model import DataWorksModel
+from campaign.endpoint import Endpoint
+from campaign.processes import Killed, Process
+from campaign.schedule import JOB, Clear, Deed, Schedule
+
+# 02:00 in Shanghai, when the window opens.
+OPENS = datetime(2026, 11, 21, 18, 0, tzinfo=UTC).timestamp()
+_CONNECTION = "AIRFLOW_CONN_DATAWORKS_DEFAULT"
+_LONGEST = 40 * 86400.0  # seconds
+_SPOILED = ({"di_job_id": "abc"}, None, {"di_job_id": None}, {"di_job_id": 1e999}, [], "x", {"di_job_id": [1]})
+
+
+@dataclass
+class End:
+    """How a task ended: ``success``, ``failed``, ``skipped``, ``upstream_failed``."""
+
+    at: float
+    task: str
+    state: str
+    process: Process | None
+    result: Any
+    tries_left: int
+    job: str
+    down_by: str | None
+
+
+@dataclass
+class Problem:
+    """Something that was not right. The check's name is what it is found by."""
+
+    check: str
+    text: str
+
+
+@dataclass
+class Book:
+    """Everything that happened."""
+
+    schedule: Schedule
+    service: DataWorksModel
+    database: Database
+    lines: list[str]
+    processes: list[Process] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
+    cleared: list[Cleared] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    window_closes: float | None = None
+
+
+@functools.cache
+def the_endpoint() -> Endpoint:
+    """Return this process's endpoint."""
+    return Endpoint()
+
+
+@functools.lru_cache(maxsize=256)
+def _window(minutes: int) -> MaintenanceWindow:
+    return MaintenanceWindow("0 2 * * *", timedelta(minutes=minutes), "Asia/Shanghai")
+
+
+def live(schedule: Schedule) -> Book:
+    """Live through a schedule."""
+    with logs.captured() as lines, virtual_time(), _own_folder():
+        random.seed(schedule.seed)
+        return _Run(schedule, lines).book_of_it()
+
+
+@functools.cache
+def _folder() -> str:
+    return tempfile.mkdtemp(prefix="campaign-")
+
+
+@contextmanager
+def _own_folder() -> Iterator[None]:
+    # The package shares its rate through the folder for temporary files.
+    before, tempfile.tempdir = tempfile.tempdir, _folder()
+    connection = os.environ.pop(_CONNECTION, None)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        os.environ.pop(_CONNECTION, None)
+        if connection is not None:
+            os.environ[_CONNECTION] = connection
+
+
+class _Run:
+    def __init__(self, schedule: Schedule, lines: list[str]) -> None:
+        self.schedule = schedule
+        length = 60 if schedule.window is None else max(1, round(schedule.window / 60 + 1))
+        begin = OPENS if schedule.window is None else OPENS + length * 60 - schedule.window
+        CLOCK.begin(begin)
+        self.window = None if schedule.window is None else _window(length)
+        service = DataWorksModel(schedule)
+        self.book = Book(schedule, service, Database(schedule.airflow), lines)
+        if self.window is not None:
+            self.book.window_closes = OPENS + length * 60
+        self.service, self.database = service, self.book.database
+        self.retrying = Retrying(schedule.airflow)
+        self.chain = ["stop", *(["check"] if schedule.check else []), "work"]
+        self.chain += ["restart"] if schedule.restart else []
+        self.states: dict[str, str | None] = dict.fromkeys(self.chain)
+        self.tries = dict.fromkeys(self.chain, 0)
+        self.max_tries = {name: self.retries(name) for name in self.chain}
+        self.begun = dict.fromkeys(self.chain, 0)
+        self.clears = list(schedule.clears)
+        self.deeds = sorted((each for each in schedule.deeds if each.what in _OURS), key=lambda deed: deed.at)
+        self.deeds = [*self.deeds]
+        self.process: Process | None = None
+        self.endpoint = the_endpoint()
+        self.endpoint.answer, self.endpoint.broken = service.answer, None
+        self.put_connection()
+
+    def retries(self, name: str) -> int:
+        return self.schedule.restart_retries if name == "restart" else self.schedule.retries
+
+    # The machine
+
+    def put_connection(self) -> None:
+        schedule = self.schedule
+        identity, secret, token = self.service.keys.pair(self.service.keys.number)
+        extra = {
+            "api_version": schedule.api_version,
+            "signature": schedule.signature,
+            "max_qps": schedule.max_qps,
+            **({"security_token": token} if token else {}),
+        }
+        os.environ[_CONNECTION] = json.dumps(
+            {
+                "conn_type": "dataworks",
+                "host": "http://127.0.0.1",
+                "port": self.endpoint.port,
+                "login": identity,
+                "password": secret,
+                "extra": extra,
+            }
+        )
+
+    def time_passed(self) -> None:
+        while self.deeds and self.deeds[0].at <= CLOCK.elapsed:
+            self.do(self.deeds.pop(0))
+        if CLOCK.elapsed > _LONGEST and self.process is not None:
+            self.process.end_for("time without end")
+
+    def do(self, deed: Deed) -> None:
+        if deed.what == "clock":
+            CLOCK.epoch += deed.seconds
+        elif deed.what == "rotate":
+            self.service.keys.number += 1
+            self.later(Deed("new key", deed.at + deed.seconds))
+        elif deed.what == "gone":
+            os.environ.pop(_CONNECTION, None)
+            self.later(Deed("new key", deed.at + deed.seconds))
+        elif deed.what == "new key":
+            self.put_connection()
+
+    def later(self, deed: Deed) -> None:
+        self.deeds = sorted([*self.deeds, deed], key=lambda each: each.at)
+
+    # The run
+
+    def book_of_it(self) -> Book:
+        while True:
+            ready = [name for name in self.chain if self.states[name] is None]
+            if not ready:
+                break
+            self.run_task(ready[0])
+            self.persons(f"{ready[0]}")
+            CLOCK.advance(1.0)
+            if self.process is not None and self.process.ended_for:
+                break
+        self.service.job.live(CLOCK.elapsed)
+        if self.endpoint.broken is not None:
+            raise self.endpoint.broken
+        return self.book
+
+    def persons(self, after: str) -> None:
+        for clear in [clear for clear in self.clears if clear.after == after]:
+            self.clears.remove(clear)
+            self.clear(clear)
+
+    def clear(self, clear: Clear) -> None:
+        if clear.task not in self.chain or self.tries[clear.task] == 0:
+            return
+        place = self.chain.index(clear.task)
+        for name in self.chain[place:] if clear.downstream else [clear.task]:
+            if self.states[name] is None and name != clear.task:
+                continue
+            self.states[name] = None
+            self.max_tries[name] = self.tries[name] + self.retries(name)
+            self.database.clear(name)
+            self.book.cleared.append(Cleared(CLOCK.elapsed, name))
+
+    def run_task(self, name: str) -> None:
+        before = self.chain[: self.chain.index(name)]
+        if name == "work":
+            before = before[-1:]
+        if name != "restart" and any(self.states[each] != "success" for each in before):
+            self.end(name, "upstream_failed", None, None)
+        elif name == "work":
+            self.service.job.live(CLOCK.elapsed)
+            self.tries[name] += 1
+            CLOCK.advance(self.schedule.work)
+            self.end(name, "success", None, None)
+        else:
+            self.tries_of(name)
+
+    def end(self, name: str, state: str, process: Process | None, result: Any) -> None:
+        self.states[name] = state
+        job = self.service.job
+        job.live(CLOCK.elapsed)
+        left = self.max_tries[name] - self.tries[name] + 1
+        self.book.ends.append(End(CLOCK.elapsed, name, state, process, result, left, job.status, job.down_by))
+
+    def tries_of(self, name: str) -> None:
+        while True:
+            self.tries[name] += 1
+            self.database.begin_try(name)
+            found = self.one_try(name)
+            if self.process is not None and self.process.ended_for:
+                self.end(name, "failed", self.process, None)
+                return
+            if found == "cleared":
+                continue
+            if isinstance(found, float):
+                CLOCK.advance(found)
+                continue
+            assert self.process is not None
+            result = self.process.value if found == "success" else None
+            if found == "success" and result is not None:
+                self.store_result(name, result)
+            self.end(name, found, self.process, result)
+            return
+
+    def store_result(self, name: str, result: Any) -> None:
+        try:
+            self.database.xcoms[name, "return_value"] = self.database.write(result)
+        except NotStorable as problem:
+            self.problem("cannot be stored", f"result of {name}: {problem}")
+
+    def problem(self, check: str, text: str) -> None:
+        self.book.problems.append(Problem(check, text))
+
+    def one_try(self, name: str) -> float | str:
+        """Run one try to its end, with its waits in the triggerer; return seconds to the next, or a state."""
+        method, kwargs = "execute", None
+        while True:
+            operator = self.operator(name)
+            process = self.new_process(name, "execute" if kwargs is None else "resume")
+            context = self.context(operator, process)
+            work = (
+                functools.partial(operator.execute, context)
+                if kwargs is None
+                else functools.partial(operator.resume_execution, method, kwargs, context)
+            )
+            error = self.run(process, work)
+            if process.outcome == "killed":
+                return self.retrying.after_a_kill(operator, context["ti"])
+            if error is None:
+                return "success"
+            if not isinstance(error, TaskDeferred):
+                return self.retrying.after(operator, error, context["ti"], context)
+            found = self.deferred(name, error)
+            if found is None:
+                return "cleared"
+            method, kwargs = found
+
+    def context(self, operator: Any, process: Process) -> Any:
+        instance = TaskInstance(self.database, process, self.max_tries[process.task])
+        found: dict[str, Any] = {"ti": instance, "task_instance": instance, "task": operator, "run_id": instance.run_id}
+        if self.schedule.airflow != "2.11":
+            found["task_state_store"] = Store(self.database, process)
+        return found
+
+    def new_process(self, name: str, kind: str) -> Process:
+        self.begun[name] += 1
+        nth = self.begun[name]
+        dies_at = next((kill.step for kill in self.schedule.kills if (kill.task, kill.nth) == (name, nth)), None)
+        cleared = sum(each.task == name for each in self.book.cleared)
+        process = Process(name, kind, self.tries[name], nth, cleared, dies_at)
+        self.book.processes.append(process)
+        self.process = process
+        return process
+
+    def run(self, process: Process, work: Callable[[], Any]) -> BaseException | None:
+        """Run the package's code as a process; return the error it ended in."""
+        process.begin()
+        self.service.process = process
+        CLOCK.allowed, CLOCK.slept, CLOCK.passed = process.alive, process.sleep, self.time_passed
+        try:
+            process.step()
+            process.value = work()
+            process.alive()
+            process.outcome = "returned"
+        except Killed:
+            process.outcome = "killed"
+        except TaskDeferred as deferred:
+            process.outcome, process.error = ("killed", None) if process.dead else ("deferred", deferred)
+        except BaseException as error:
+            process.outcome, process.error = ("killed", None) if process.dead else ("raised", error)
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            if not process.dead:
+                self.look_at(error)
+        finally:
+            process.ended = CLOCK.elapsed
+            self.service.process = None
+            CLOCK.allowed = lambda: None
+            CLOCK.slept = lambda seconds: None
+        return process.error
+
+    def look_at(self, error: BaseException) -> None:
+        try:
+            through_a_pipe(error)
+        except NotStorable as problem:
+            self.problem("cannot be stored", f"{type(error).__name__}: {problem}")
+        self.database.written.append(ascii(str(error)) + ascii(error))
+
+    # In the triggerer
+
+    def deferred(self, name: str, deferred: TaskDeferred) -> tuple[str, dict[str, Any]] | None:
+        """Wait in the triggerer; return how the task goes on, or nothing if a person cleared it meanwhile."""
+        began = CLOCK.elapsed
+        try:
+            path, arguments = deferred.trigger.serialize()
+            row = self.database.write([path, arguments])
+        except NotStorable as problem:
+            self.problem("cannot be stored", f"the trigger of {name}: {problem}")
+            return "__fail__", {"error": "Trigger failure"}
+        more = dict(deferred.kwargs or {})
+        backstop = began + deferred.timeout.total_seconds() if deferred.timeout else float("inf")
+        restarts = [began + seconds for seconds in self.schedule.triggerer_restarts]
+        clears = [clear for clear in self.clears if (clear.task, clear.after) == (name, "waiting")]
+        if clears:
+            restarts.append(began + 100.0)
+        while True:
+            until = min([moment for moment in restarts if moment > CLOCK.elapsed] + [backstop])
+            process = self.new_process(name, "trigger")
+            self.run(process, functools.partial(self.wait, row, until - CLOCK.elapsed))
+            if process.ended_for:
+                return None
+            if process.outcome == "raised":
+                self.problem("error of another kind", f"a trigger raised {process.error!r}"[:300])
+                return "__fail__", {"error": "Trigger failure"}
+            if process.outcome == "returned" and process.value is not None:
+                CLOCK.advance(1.0)
+                try:
+                    return deferred.method_name, {**more, "event": self.database.write(process.value)}
+                except NotStorable as problem:
+                    self.problem("cannot be stored", f"an event for {name}: {problem}")
+                    return "__fail__", {"error": "Trigger failure"}
+            if clears and CLOCK.elapsed >= restarts[-1]:
+                self.clears.remove(clears[0])
+                self.clear(clears[0])
+                return None
+            if CLOCK.elapsed >= backstop:
+                self.problem("calls or time without bound", f"Airflow ended the wait of {name}, not the trigger")
+                return "__fail__", {"error": "Trigger timeout"}
+
+    def wait(self, row: list[Any], seconds: float) -> Any:
+        path, arguments = row
+        module, _, kind = path.rpartition(".")
+
+        async def first_event() -> Any:
+            trigger = getattr(importlib.import_module(module), kind)(**arguments)
+
+            async def event() -> Any:
+                async for found in trigger.run():
+                    return found.payload
+                raise RuntimeError("the trigger ended without an event")
+
+            task = asyncio.ensure_future(event())
+            await asyncio.wait({task}, timeout=seconds if seconds != float("inf") else None)
+            if task.done():
+                return task.result()
+            task.cancel()  # as a triggerer that shuts down does
+            await asyncio.wait({task})
+            return None
+
+        return run_virtually(first_event(), self.endpoint)
+
+    # The tasks
+
+    def operator(self, name: str) -> Any:
+        schedule = self.schedule
+        common: dict[str, Any] = {"task_id": name, "di_job_id": JOB, "deferrable": schedule.deferrable}
+        if name == "stop":
+            return StopDIJobOperator(
+                **common,
+                retries=schedule.retries,
+                wait_for_completion=schedule.wait,
+                poll_interval=schedule.poll_interval,
+                timeout=schedule.timeout,
+                window=self.window,
+                min_remaining=schedule.min_remaining,
+                outside_window=schedule.outside_window,
+            )
+        if name == "check":
+            interval, timeout = schedule.poll_interval, schedule.timeout
+            return DIJobStoppedSensor(**common, retries=schedule.retries, poke_interval=interval, timeout=timeout)
+        stops = ["stop"]
+        if schedule.spoiled_note is not None:
+            self.database.xcoms["other", "dataworks_stop"] = _SPOILED[schedule.spoiled_note % len(_SPOILED)]
+            stops.append("other")
+        return StartDIJobOperator(
+            **common,
+            only_if_stopped_by=stops,
+            retries=schedule.restart_retries,
+            retry_delay=timedelta(minutes=1),
+            retry_exponential_backoff=False,
+            wait_for_completion=schedule.wait,
+            poll_interval=schedule.poll_interval,
+            timeout=schedule.restart_timeout,
+        )
+
+
+_OURS = ("clock", "rotate", "gone")
