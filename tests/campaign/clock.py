@@ -150,6 +150,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._order = itertools.count()
         self._lock = threading.Lock()
         self.working = 0
+        self.killed = False
         super().__init__(_Selector(self, endpoint))
 
     def time(self) -> float:
@@ -198,6 +199,12 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
+        if not self._loop.killed:
+            try:
+                CLOCK.allowed()
+            except BaseException:
+                self._loop.killed = True  # only once: the loop still has to close
+                raise
         began = _real_monotonic()
         while self._somebody_works():
             if ready := super().select(0.0005):

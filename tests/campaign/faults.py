@@ -236,3 +236,14 @@ _KINDS = {
     "early running": _slow,
 }
 KINDS = tuple(_KINDS)
+# Those that say nothing about whether the operation was carried out.
+OPEN = (
+    "busy",
+    "hint on a 5xx",
+    "gateway",
+    "lost",
+    "cut",
+    "2xx without a body",
+    "something in between",
+    "garbage",
+)

@@ -335,7 +335,7 @@ class _Run:
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             if not process.dead:
-                self.look_at(error)
+                self.look_at(process, error)
         finally:
             process.ended = CLOCK.elapsed
             self.service.process = None
@@ -343,7 +343,10 @@ class _Run:
             CLOCK.slept = lambda seconds: None
         return process.error
 
-    def look_at(self, error: BaseException) -> None:
+    def look_at(self, process: Process, error: BaseException) -> None:
+        if isinstance(error, NotStorable):
+            self.problem("cannot be stored", f"by {process.task} ({process.kind}): {error}")
+            return
         try:
             through_a_pipe(error)
         except NotStorable as problem:
