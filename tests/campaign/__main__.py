@@ -1,4 +1,4 @@
-"""``python -m campaign``: lives through many schedules in several processes, or through one, and tells what it found."""
+"""``python -m campaign``: lives through many schedules in several processes, or through one; tells what was found."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     for batch in _batches(given):
         found += batch
     seconds = time.perf_counter() - begin
-    print(f"{given.schedules} schedules in {seconds:.0f} s, {given.schedules / seconds:.0f} a second: "
-          f"{len({each.seed for each in found})} went wrong.")
+    print(
+        f"{given.schedules} schedules in {seconds:.0f} s, {given.schedules / seconds:.0f} a second: "
+        f"{len({each.seed for each in found})} went wrong."
+    )
     _tell(found, given)
     return 1 if found else 0
 
@@ -59,7 +61,9 @@ def _tell(found: list[Found], given: argparse.Namespace) -> None:
     by_check: dict[str, list[Found]] = defaultdict(list)
     for each in found:
         by_check[each.check].append(each)
-    for check, count in Counter({check: len({each.seed for each in these}) for check, these in by_check.items()}).most_common():
+    for check, count in Counter(
+        {check: len({each.seed for each in these}) for check, these in by_check.items()}
+    ).most_common():
         these = by_check[check]
         seeds = list(dict.fromkeys(each.seed for each in these))
         print(f"\n{check}: {count} schedules. Seeds: {', '.join(map(str, seeds[:10]))}{' ..' if seeds[10:] else ''}")

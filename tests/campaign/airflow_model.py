@@ -86,6 +86,7 @@ class Database:
         self._airflow = airflow
         self.xcoms: dict[tuple[str, str], Any] = {}
         self.stores: dict[str, dict[str, Any]] = {}
+        self.states: dict[str, str | None] = {}
         self.written: list[str] = []
 
     def write(self, value: Any) -> Any:
@@ -156,6 +157,12 @@ class TaskInstance:
         if isinstance(names, str):
             return self._database.xcoms.get((names, key), default)
         return [self._database.xcoms.get((name, key), default) for name in names]
+
+    def get_task_states(self, dag_id: str, *, task_ids: Iterable[str] = (), **where: Any) -> dict[str, dict[str, str]]:
+        """Return the states of tasks by run, as the Task SDK does."""
+        self._process.step()
+        states = self._database.states
+        return {self.run_id: {name: str(states[name]) for name in task_ids or states if states.get(name)}}
 
 
 class Retrying:

@@ -7,8 +7,12 @@ from itertools import pairwise
 
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferralError, TaskDeferralTimeout
 
-from airflow_provider_dataworks.exceptions import DataWorksError, DIJobFailed, DIJobWaitTimeout, OutsideMaintenanceWindow
-
+from airflow_provider_dataworks.exceptions import (
+    DataWorksError,
+    DIJobFailed,
+    DIJobWaitTimeout,
+    OutsideMaintenanceWindow,
+)
 from campaign import faults
 from campaign.airflow_model import NotStorable
 from campaign.dataworks_model import CHANGES, Call
@@ -37,8 +41,9 @@ def may_have_stopped(book: Book) -> bool:
     sent = any(call.action == "StopDIJob" and call.fate != faults.REFUSED for call in book.service.calls)
     stops = [process for process in book.processes if process.task == "stop"]
     killed = any(process.outcome == "killed" for process in stops)
-    # Without a store nobody knows what an earlier try did: better one restart too many.
+    # Without a store, or with one discarded, nobody knows what earlier tries did: better one restart too many.
     blind = book.schedule.airflow == "2.11" and any(process.try_number > 1 for process in stops)
+    blind = blind or (book.schedule.airflow == "3.4" and any(process.since_clear for process in stops))
     return sent or killed or blind
 
 
@@ -119,7 +124,11 @@ def _last_told(book: Book, end: End) -> tuple[set[str], Call | None]:
 def stop_succeeds_only_on_a_stopped_job(book: Book) -> Iterator[str]:
     """Stop and check succeed only where the last look told that nothing runs."""
     for end in book.ends:
-        if end.state != "success" or end.task not in ("stop", "check") or (end.task == "stop" and not book.schedule.wait):
+        if (
+            end.state != "success"
+            or end.task not in ("stop", "check")
+            or (end.task == "stop" and not book.schedule.wait)
+        ):
             continue
         told, last = _last_told(book, end)
         good = {"Stopped", "Finished"} if end.task == "check" else set(_DOWN)
@@ -142,7 +151,9 @@ def restart_succeeds_only_on_a_running_job(book: Book) -> Iterator[str]:
         if not may_have_stopped(book):
             continue
         told, last = _last_told(book, end)
-        started = any(call.process.task == "restart" and call.action == "StartDIJob" for call in book.service.calls)
+        mine = [call for call in book.service.calls if call.process.task == "restart" and call.at <= end.at]
+        since = end.process.since_clear if end.process else 0
+        started = any(call.action == "StartDIJob" and call.process.since_clear == since for call in mine)
         if not told & {"Running", "Finished"} and (started or end.down_by == "us"):
             yield f"restart succeeded although the job was last seen {sorted(told)}"
         if last is not None and started and not book.schedule.lag:
@@ -165,8 +176,11 @@ def stopped_by_this_run_is_true(book: Book) -> Iterator[str]:
 
 def nothing_left_down(book: Book) -> Iterator[str]:
     """A job that this run stopped is never down under a restart that succeeded or was skipped."""
+    changes = [call for call in book.service.calls if call.effective]
     for end in book.ends:
         if end.task == "restart" and end.state in ("success", "skipped"):
+            if not book.schedule.wait and changes and changes[-1].action == "StartDIJob":
+                continue  # it was asked not to wait for what becomes of it
             if end.down_by == "us" and end.job in (*_DOWN, "Stopping"):
                 yield f"restart ended in {end.state}, and the job that this run stopped is {end.job}"
 
@@ -193,9 +207,7 @@ def permanent_refusals_end_at_once(book: Book) -> Iterator[str]:
         for later in book.service.calls[place + 1 :]:
             mine = later.process.task == call.process.task and later.process.since_clear == call.process.since_clear
             if mine and (later.action == call.action or later.process.try_number > call.process.try_number):
-                if not any(
-                    each.outcome == "killed" and each.task == call.process.task for each in book.processes
-                ):
+                if not any(each.outcome == "killed" and each.task == call.process.task for each in book.processes):
                     yield f"{later.action} at {later.at:.1f} after {call.action} was refused for good"
                 break
 
@@ -315,6 +327,15 @@ def no_secret_is_told(book: Book) -> Iterator[str]:
                 break
 
 
+def log_lines_can_be_read(book: Book) -> Iterator[str]:
+    """A log line can be encoded, is of a length to be read, and steers no terminal."""
+    for line in book.lines:
+        if len(line) > 5000:
+            yield f"a log line of {len(line)} characters: {line[:100]!a}"
+        elif "\x1b" in line or "\x00" in line or any("\ud800" <= each <= "\udfff" for each in line):
+            yield f"a log line that cannot be printed: {ascii(line)[:200]}"
+
+
 CHECKS: dict[str, Check] = {
     "one effective stop": one_effective_stop,
     "last look": nothing_that_the_last_look_forbade,
@@ -333,6 +354,7 @@ CHECKS: dict[str, Check] = {
     "failed for good": what_may_pass_is_tried_again,
     "start not waited for": a_start_is_waited_for,
     "restart gave up": a_restart_does_not_give_up,
+    "log line": log_lines_can_be_read,
     "secret": no_secret_is_told,
 }
 # Found while a schedule is lived through, since the value is gone afterwards.

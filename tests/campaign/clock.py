@@ -37,7 +37,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-
 from campaign.endpoint import Endpoint
 
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
@@ -260,4 +259,9 @@ def _is_idle(frame: Any) -> bool:
     if frame is None:
         return True
     place = (frame.f_code.co_filename.rpartition("/")[2], frame.f_code.co_name)
-    return place in (("threading.py", "wait"), ("queue.py", "get"), ("thread.py", "_worker"), ("selectors.py", "select"))
+    return place in (
+        ("threading.py", "wait"),
+        ("queue.py", "get"),
+        ("thread.py", "_worker"),
+        ("selectors.py", "select"),
+    )

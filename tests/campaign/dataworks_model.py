@@ -147,11 +147,17 @@ class DataWorksModel:
             if outage.begins <= CLOCK.elapsed < outage.begins + outage.lasts:
                 return outage.fault
         for place, fault in enumerate(self.schedule.faults):
+            if fault.kind == "early running" and not self._is_starting():
+                continue
             if fault.action in ("*", action) and self._met[place] < fault.skip + fault.times:
                 self._met[place] += 1
                 if self._met[place] > fault.skip:
                     return fault
         return None
+
+    def _is_starting(self) -> bool:
+        self.job.live(CLOCK.elapsed)
+        return self.job.starting and self.job.status == "Initialized"
 
     def _told(self, call: Call, params: dict[str, str]) -> faults.Told:
         fault = self._fault(call.action)
@@ -167,6 +173,8 @@ class DataWorksModel:
             good = faults.Told(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", faults.SERVED)
         if good.fate == faults.REFUSED:
             return good
+        if fault.kind == "odd value" and faults.hides_the_status(fault):
+            call.told = None
         payload = json.loads(good.data.partition(b"\r\n\r\n")[2] or b"{}")
         return faults.told(fault, good.data, payload, self.epoch)
 
@@ -177,7 +185,7 @@ class DataWorksModel:
         if call.action in CHANGES:
             return self._changed(call, request_id)
         told = self.job.status_at(CLOCK.elapsed - self.schedule.lag) if self.schedule.lag else self.job.status
-        if early and told == "Initialized" and self.job.starting:
+        if early:
             told = "Running"
         call.told = told
         version = self.schedule.api_version

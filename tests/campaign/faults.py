@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -88,8 +89,8 @@ def hint_headers(variant: int, seconds: float, epoch: float) -> dict[str, str]:
     if way == 1:
         return {"x-ratelimit-user-api": f"Limit:10,Remain:0,TimeLeft:{round(seconds * 1000)},Reset:0"}
     if way == 2 or seconds > 86400:
-        return {"Retry-After": str(round(seconds))}
-    return {"Retry-After": formatdate(epoch + seconds, usegmt=True)}
+        return {"Retry-After": str(math.ceil(seconds))}
+    return {"Retry-After": formatdate(int(epoch) + math.ceil(seconds), usegmt=True)}
 
 
 def told(fault: Fault, good: bytes, payload: dict[str, Any], epoch: float) -> Told:
@@ -194,7 +195,15 @@ ODD_VALUES: tuple[tuple[str, Any], ...] = (
     ("JobType", ["a", {"b": None}]),
     ("JobName", 12),
     ("RequestId", {"a": 1}),
+    ("ErrorMessage", "two\nlines \x1b[31m\x00"),
+    ("JobStatus", "Odd\n\x1b[31m\ud83d\x00"),
+    ("JobStatus", "S" * 100_000),
 )
+
+
+def hides_the_status(fault: Fault) -> bool:
+    """Say whether an odd value stands where the job's status should."""
+    return ODD_VALUES[fault.variant % len(ODD_VALUES)][0] == "JobStatus"
 
 
 def _odd(fault: Fault, good: bytes, payload: dict[str, Any], epoch: float) -> Told:

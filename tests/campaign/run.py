@@ -20,7 +20,6 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow_provider_dataworks.maintenance import MaintenanceWindow
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
-
 from campaign import logs
 from campaign.airflow_model import (
     Cleared,
@@ -134,6 +133,7 @@ class _Run:
         self.chain = ["stop", *(["check"] if schedule.check else []), "work"]
         self.chain += ["restart"] if schedule.restart else []
         self.states: dict[str, str | None] = dict.fromkeys(self.chain)
+        self.database.states = self.states
         self.tries = dict.fromkeys(self.chain, 0)
         self.max_tries = {name: self.retries(name) for name in self.chain}
         self.begun = dict.fromkeys(self.chain, 0)
@@ -357,7 +357,7 @@ class _Run:
 
     def deferred(self, name: str, deferred: TaskDeferred) -> tuple[str, dict[str, Any]] | None:
         """Wait in the triggerer; return how the task goes on, or nothing if a person cleared it meanwhile."""
-        began = CLOCK.elapsed
+        began, began_epoch = CLOCK.elapsed, CLOCK.epoch
         try:
             path, arguments = deferred.trigger.serialize()
             row = self.database.write([path, arguments])
@@ -365,13 +365,14 @@ class _Run:
             self.problem("cannot be stored", f"the trigger of {name}: {problem}")
             return "__fail__", {"error": "Trigger failure"}
         more = dict(deferred.kwargs or {})
-        backstop = began + deferred.timeout.total_seconds() if deferred.timeout else float("inf")
+        # Airflow ends a wait by the time of day.
+        backstop = began_epoch + deferred.timeout.total_seconds() if deferred.timeout else float("inf")
         restarts = [began + seconds for seconds in self.schedule.triggerer_restarts]
         clears = [clear for clear in self.clears if (clear.task, clear.after) == (name, "waiting")]
         if clears:
             restarts.append(began + 100.0)
         while True:
-            until = min([moment for moment in restarts if moment > CLOCK.elapsed] + [backstop])
+            until = min([each for each in restarts if each > CLOCK.elapsed] + [backstop - CLOCK.epoch + CLOCK.elapsed])
             process = self.new_process(name, "trigger")
             self.run(process, functools.partial(self.wait, row, until - CLOCK.elapsed))
             if process.ended_for:
@@ -390,7 +391,7 @@ class _Run:
                 self.clears.remove(clears[0])
                 self.clear(clears[0])
                 return None
-            if CLOCK.elapsed >= backstop:
+            if CLOCK.epoch >= backstop:
                 self.problem("calls or time without bound", f"Airflow ended the wait of {name}, not the trigger")
                 return "__fail__", {"error": "Trigger timeout"}
 

@@ -1,4 +1,4 @@
-"""A schedule: one maintenance of one DI job and everything that goes wrong meanwhile, as plain data; it does nothing."""
+"""A schedule: one maintenance of one DI job and everything that goes wrong meanwhile, as plain data."""
 
 from __future__ import annotations
 

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-# Kinds of faults (those of :mod:`.generate`), ``deed: ..`` for what others do, and checks (those of :mod:`.checks`) that
-# the package does not stand yet. Take a line out once it does; the campaign is whole when the list is empty.
+# What the package does not stand yet: kinds of faults (``FAULTS`` of :mod:`.generate`), other things (its ``OTHERS``,
+# and ``deed: ..``), and checks (``CHECKS`` of :mod:`.checks`), each with the item of the issue that will mend it. Take
+# a line out once it does; the campaign is whole when this is empty. ``test_found.py`` has tests of each that tell.
 NOT_YET_MENDED: tuple[str, ...] = (
-    "absurd hint", "throttle without a hint that is one", "hint on a 5xx", "2xx without a body", "something in between",
-    "odd value", "early running", "deed: gone", "spoiled note", "asked for nothing", "3.4 clears"
+    "2xx without a body",  # D
+    "something in between",  # D
+    "clears on 3.4",  # D
+    "ends after our stop on 2.11",  # D
+    "kills before a note is told again",  # D
+    "permanent",  # D: a refused look is taken for a refused stop
+    "too late",  # E1
+    "start not waited for",  # E1
+    "restart gave up",  # E1
+    "absurd hint",  # E2
+    "wait too long",  # E2
+    "throttle without a hint that is one",  # E3
+    "hint on a 5xx",  # E3
+    "early running",  # E5
+    "lag",  # E5
+    "odd value",  # C
+    "spoiled note",  # C
+    "deed: gone",  # F
+    "asked for nothing",  # I1
 )
 
 
