@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 
 from campaign import settings
-from campaign.campaign import Found, explained, first_lines, live_through, smallest
+from campaign.breaks import BREAKS
+from campaign.campaign import Found, explained, first_lines, live_through, noticed, smallest
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,6 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = _arguments(arguments)
     if given.seed is not None:
         return _one(given)
+    if given.breaks:
+        return _breaks(given)
     begin = time.perf_counter()
     found: list[Found] = []
     for batch in _batches(given):
@@ -38,6 +41,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=1_000, metavar="SEED", help="seed of the first (1000)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="how many at once")
     parser.add_argument("--seed", type=int, metavar="SEED", help="live through this one, shrink it and show its book")
+    parser.add_argument("--breaks", action="store_true", help="break the package on purpose and see what is noticed")
     parser.add_argument("--all-kinds", action="store_true", help="also what NOT_YET_MENDED switches off")
     parser.add_argument("--as-it-is", action="store_true", help="do not shrink")
     return parser.parse_args(arguments)
@@ -88,6 +92,19 @@ def _one(given: argparse.Namespace) -> int:
         print(f"\n{schedule[0]!r}")
         print(*first_lines(schedule[1]), sep="\n")
     return 1 if found else 0
+
+
+def _breaks(given: argparse.Namespace) -> int:
+    """Print which break of the package is noticed by what, and how soon; unbroken, nothing may be noticed."""
+    without, most = settings.switched_off(all_kinds=given.all_kinds), min(given.schedules, 1000)
+    missed = 0
+    print(f"{'broken':45} {'noticed at schedule':20} by the check")
+    with get_context("spawn").Pool(given.processes) as pool:
+        jobs = [(number, most, without) for number in range(len(BREAKS))]
+        for name, tried, check in pool.starmap(noticed, jobs, chunksize=1):
+            missed += not tried
+            print(f"{name:45} {tried or f'NOT in {most}'!s:20} {check}")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

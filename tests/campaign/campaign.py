@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from campaign import generate
+from campaign import breaks, generate
 from campaign.checks import problems
 from campaign.run import Book, live
 from campaign.schedule import Schedule
@@ -45,6 +45,28 @@ def live_through(job: tuple[int, int, Collection[str]]) -> list[Found]:
             these = [("the campaign itself", "".join(traceback.format_exception(error)[-6:]))]
         found += [Found(seed, check, text) for check, text in these]
     return found
+
+
+def noticed(number: int, most: int, without: Collection[str]) -> tuple[str, int, str]:
+    """
+    Break the package on purpose and live through schedules until one goes wrong.
+
+    :param number: which of the breaks.
+    :param most: how many schedules to try.
+    :return: name of the break, at which schedule it was noticed (0 for not at all), and by which checks.
+    """
+    broken = breaks.BREAKS[number]
+    name = broken.__name__.replace("_", " ")
+    for tried in range(1, most + 1):
+        schedule = generate.schedule(tried, without)
+        with broken():
+            found = wrongs(schedule)
+        # What goes wrong with the package as it is proves nothing.
+        usual = {check for check, _ in wrongs(schedule)} if found else set()
+        new = [check for check, _ in found if check not in usual]
+        if new:
+            return name, tried, ", ".join(dict.fromkeys(new))
+    return name, 0, ""
 
 
 def smallest(seed: int, check: str, without: Collection[str]) -> Schedule:

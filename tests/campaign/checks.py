@@ -157,7 +157,7 @@ def restart_succeeds_only_on_a_running_job(book: Book) -> Iterator[str]:
         if not told & {"Running", "Finished"} and (started or end.down_by == "us"):
             yield f"restart succeeded although the job was last seen {sorted(told)}"
         if last is not None and started and not book.schedule.lag:
-            truth = book.service.job.status_at(last.at)
+            truth = book.service.job.status_at(last.told_at)
             if truth not in ("Running", "Finished"):
                 yield f"restart succeeded although the job was {truth} at its last look"
 

@@ -41,6 +41,7 @@ class Call:
     action: str
     fate: str = faults.LOST
     told: str | None = None
+    told_at: float = 0.0
     unsure: bool = False
     effective: bool = False
     permanent: bool = False
@@ -107,6 +108,7 @@ class DataWorksModel:
         action = request.headers.get("x-acs-action") or params.get("Action", "?")
         call = Call(CLOCK.elapsed, CLOCK.epoch, process, action)
         self.calls.append(call)
+        process.heard.append(action)
         if len(self.calls) > _MOST_CALLS:
             process.end_for("calls without end")
             return faults.Told(b"", faults.LOST, close=True)
@@ -187,7 +189,7 @@ class DataWorksModel:
         told = self.job.status_at(CLOCK.elapsed - self.schedule.lag) if self.schedule.lag else self.job.status
         if early:
             told = "Running"
-        call.told = told
+        call.told, call.told_at = told, CLOCK.elapsed
         version = self.schedule.api_version
         fields: dict[str, Any] = {"ProjectId": PROJECT, "JobName": "stream", "JobStatus": told}
         fields |= {"DIJobId": JOB} if version == "2020-05-18" else {"Id": JOB, "DIJobId": str(JOB)}

@@ -25,7 +25,7 @@ class JobModel:
     """
     The job's life, by seconds since the schedule's begin.
 
-    ``down_by`` says who stopped it, as long as it does not run: ``us``, ``others``, ``itself`` or nobody.
+    ``down_by`` says who stopped it, until it is started again: ``us``, ``others``, ``itself`` or nobody.
     """
 
     def __init__(self, schedule: Schedule) -> None:
@@ -103,7 +103,7 @@ class JobModel:
 
     def _start(self, at: float, by: str) -> None:
         schedule = self._schedule
-        self.starting = True
+        self.starting, self.down_by = True, None
         self.history.append(Change(at, "Initialized", by))
         self._coming = [Change(at + schedule.start_seconds, schedule.start_ends_in, by)]
 

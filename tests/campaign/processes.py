@@ -23,6 +23,7 @@ class Process:
     :param nth: of the task's processes.
     :param since_clear: how often the task was cleared before.
     :param dies_at: at which step it is killed.
+    :param heard: the operations it asked for.
     """
 
     task: str
@@ -38,6 +39,7 @@ class Process:
     dead: bool = False
     ended_for: str | None = None
     sleeps: list[float] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
     outcome: str = ""
     error: BaseException | None = None
     value: Any = None

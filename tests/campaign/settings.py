@@ -8,7 +8,7 @@ from __future__ import annotations
 NOT_YET_MENDED: tuple[str, ...] = (
     "2xx without a body",  # D
     "something in between",  # D
-    "clears on 3.4",  # D
+    "clears without a store",  # D
     "ends after our stop on 2.11",  # D
     "kills before a note is told again",  # D
     "permanent",  # D: a refused look is taken for a refused stop

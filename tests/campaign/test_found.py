@@ -140,6 +140,20 @@ def test_a_clear_that_discards_the_store_does_not_lose_the_claim() -> None:
     holds(Schedule(airflow="3.4", clears=(Clear("stop", "stop"),)), "left down", "stopped_by_this_run")
 
 
+@not_yet("D, below Airflow 3.3")
+def test_a_cleared_try_that_cannot_look_does_not_lose_the_claim_without_a_store() -> None:
+    """On 2.11 the note is gone with the XComs, and the try that follows the clear ends before it knows anything."""
+    throttled = Fault("throttle", "GetDIJob", skip=2, times=2, seconds=90.0)
+    holds(Schedule(airflow="2.11", retries=0, faults=(throttled,), clears=(Clear("stop", "stop"),)), "left down")
+
+
+@not_yet("D, Airflow 3.4")
+def test_a_cleared_try_that_cannot_look_does_not_lose_the_claim_with_its_store() -> None:
+    """The same on 3.4, where the store is discarded too."""
+    throttled = Fault("throttle", "GetDIJob", skip=2, times=2, seconds=90.0)
+    holds(Schedule(airflow="3.4", retries=0, faults=(throttled,), clears=(Clear("stop", "stop"),)), "left down")
+
+
 @not_yet("D, Airflow 3.4")
 def test_a_clear_after_the_work_does_not_lose_the_claim() -> None:
     """The same, with the work cleared too."""
