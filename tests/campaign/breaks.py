@@ -95,22 +95,23 @@ def success_without_looking() -> AbstractContextManager[Any]:
     return patch.object(DIJobStatusTrigger, "run", run)
 
 
+@contextmanager
+def _claim(value: bool) -> Iterator[None]:
+    def changed(real: Any, task: Any, *args: Any) -> Any:
+        return {**real(task, *args), "stopped_by_this_run": value}
+
+    with _around(StopDIJobOperator, "execute", changed), _around(StopDIJobOperator, "resume_execution", changed):
+        yield
+
+
 def never_our_stop() -> AbstractContextManager[Any]:
     """``stopped_by_this_run`` is always False."""
-    return _around(
-        StopDIJobOperator,
-        "result",
-        lambda real, task, *given: {**real(task, *given), "stopped_by_this_run": False},
-    )
+    return _claim(False)
 
 
 def always_our_stop() -> AbstractContextManager[Any]:
     """``stopped_by_this_run`` is always True."""
-    return _around(
-        StopDIJobOperator,
-        "result",
-        lambda real, task, *given: {**real(task, *given), "stopped_by_this_run": True},
-    )
+    return _claim(True)
 
 
 def no_note_for_the_restart() -> AbstractContextManager[Any]:

@@ -10,8 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from campaign import breaks, generate
+from campaign.book import Book
 from campaign.checks import problems
-from campaign.run import Book, live
+from campaign.run import live
 from campaign.schedule import Schedule
 from campaign.shrinking import shrunk
 

@@ -5,79 +5,22 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
-import json
-import os
 import random
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from typing import Any
 
 from airflow.sdk.exceptions import TaskDeferred
 
-from airflow_provider_dataworks.maintenance import MaintenanceWindow
-from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
-from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from campaign import logs
-from campaign.airflow_model import (
-    Cleared,
-    Database,
-    NotStorable,
-    Retrying,
-    Store,
-    TaskInstance,
-    through_a_pipe,
-)
+from campaign.airflow_model import Cleared, Database, NotStorable, Retrying, Store, TaskInstance, through_a_pipe
+from campaign.book import Book, End, Problem
 from campaign.clock import CLOCK, run_virtually, virtual_time
 from campaign.dataworks_model import DataWorksModel
 from campaign.endpoint import Endpoint
+from campaign.machine import Machine, own_surroundings
 from campaign.processes import Killed, Process
-from campaign.schedule import JOB, Clear, Deed, Schedule
-
-# 02:00 in Shanghai, when the window opens.
-OPENS = datetime(2026, 11, 21, 18, 0, tzinfo=UTC).timestamp()
-_CONNECTION = "AIRFLOW_CONN_DATAWORKS_DEFAULT"
-_LONGEST = 40 * 86400.0  # seconds
-_SPOILED = ({"di_job_id": "abc"}, None, {"di_job_id": None}, {"di_job_id": 1e999}, [], "x", {"di_job_id": [1]})
-
-
-@dataclass
-class End:
-    """How a task ended: ``success``, ``failed``, ``skipped``, ``upstream_failed``."""
-
-    at: float
-    task: str
-    state: str
-    process: Process | None
-    result: Any
-    tries_left: int
-    job: str
-    down_by: str | None
-
-
-@dataclass
-class Problem:
-    """Something that was not right. The check's name is what it is found by."""
-
-    check: str
-    text: str
-
-
-@dataclass
-class Book:
-    """Everything that happened."""
-
-    schedule: Schedule
-    service: DataWorksModel
-    database: Database
-    lines: list[str]
-    processes: list[Process] = field(default_factory=list)
-    ends: list[End] = field(default_factory=list)
-    cleared: list[Cleared] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    window_closes: float | None = None
+from campaign.schedule import Clear, Schedule
+from campaign.tasks import OPENS, operator_of, window_of
 
 
 @functools.cache
@@ -86,35 +29,11 @@ def the_endpoint() -> Endpoint:
     return Endpoint()
 
 
-@functools.lru_cache(maxsize=256)
-def _window(minutes: int) -> MaintenanceWindow:
-    return MaintenanceWindow("0 2 * * *", timedelta(minutes=minutes), "Asia/Shanghai")
-
-
 def live(schedule: Schedule) -> Book:
     """Live through a schedule."""
-    with logs.captured() as lines, virtual_time(), _own_folder():
+    with logs.captured() as lines, virtual_time(), own_surroundings():
         random.seed(schedule.seed)
         return _Run(schedule, lines).book_of_it()
-
-
-@functools.cache
-def _folder() -> str:
-    return tempfile.mkdtemp(prefix="campaign-")
-
-
-@contextmanager
-def _own_folder() -> Iterator[None]:
-    # The package shares its rate through the folder for temporary files.
-    before, tempfile.tempdir = tempfile.tempdir, _folder()
-    connection = os.environ.pop(_CONNECTION, None)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
-        os.environ.pop(_CONNECTION, None)
-        if connection is not None:
-            os.environ[_CONNECTION] = connection
 
 
 class _Run:
@@ -123,7 +42,7 @@ class _Run:
         length = 60 if schedule.window is None else max(1, round(schedule.window / 60 + 1))
         begin = OPENS if schedule.window is None else OPENS + length * 60 - schedule.window
         CLOCK.begin(begin)
-        self.window = None if schedule.window is None else _window(length)
+        self.window = None if schedule.window is None else window_of(length)
         service = DataWorksModel(schedule)
         self.book = Book(schedule, service, Database(schedule.airflow), lines)
         if self.window is not None:
@@ -138,58 +57,13 @@ class _Run:
         self.max_tries = {name: self.retries(name) for name in self.chain}
         self.begun = dict.fromkeys(self.chain, 0)
         self.clears = list(schedule.clears)
-        self.deeds = sorted((each for each in schedule.deeds if each.what in _OURS), key=lambda deed: deed.at)
-        self.deeds = [*self.deeds]
         self.process: Process | None = None
         self.endpoint = the_endpoint()
         self.endpoint.answer, self.endpoint.broken = service.answer, None
-        self.put_connection()
+        self.machine = Machine(schedule, service, self.endpoint.port)
 
     def retries(self, name: str) -> int:
         return self.schedule.restart_retries if name == "restart" else self.schedule.retries
-
-    # The machine
-
-    def put_connection(self) -> None:
-        schedule = self.schedule
-        identity, secret, token = self.service.keys.pair(self.service.keys.number)
-        extra = {
-            "api_version": schedule.api_version,
-            "signature": schedule.signature,
-            "max_qps": schedule.max_qps,
-            **({"security_token": token} if token else {}),
-        }
-        os.environ[_CONNECTION] = json.dumps(
-            {
-                "conn_type": "dataworks",
-                "host": "http://127.0.0.1",
-                "port": self.endpoint.port,
-                "login": identity,
-                "password": secret,
-                "extra": extra,
-            }
-        )
-
-    def time_passed(self) -> None:
-        while self.deeds and self.deeds[0].at <= CLOCK.elapsed:
-            self.do(self.deeds.pop(0))
-        if CLOCK.elapsed > _LONGEST and self.process is not None:
-            self.process.end_for("time without end")
-
-    def do(self, deed: Deed) -> None:
-        if deed.what == "clock":
-            CLOCK.epoch += deed.seconds
-        elif deed.what == "rotate":
-            self.service.keys.number += 1
-            self.later(Deed("new key", deed.at + deed.seconds))
-        elif deed.what == "gone":
-            os.environ.pop(_CONNECTION, None)
-            self.later(Deed("new key", deed.at + deed.seconds))
-        elif deed.what == "new key":
-            self.put_connection()
-
-    def later(self, deed: Deed) -> None:
-        self.deeds = sorted([*self.deeds, deed], key=lambda each: each.at)
 
     # The run
 
@@ -279,7 +153,7 @@ class _Run:
         """Run one try to its end, with its waits in the triggerer; return seconds to the next, or a state."""
         method, kwargs = "execute", None
         while True:
-            operator = self.operator(name)
+            operator = operator_of(name, self.schedule, self.window, self.database)
             process = self.new_process(name, "execute" if kwargs is None else "resume")
             context = self.context(operator, process)
             work = (
@@ -320,7 +194,7 @@ class _Run:
         """Run the package's code as a process; return the error it ended in."""
         process.begin()
         self.service.process = process
-        CLOCK.allowed, CLOCK.slept, CLOCK.passed = process.alive, process.sleep, self.time_passed
+        CLOCK.allowed, CLOCK.slept, CLOCK.passed = process.alive, process.sleep, self.machine.time_passed
         try:
             process.step()
             process.value = work()
@@ -392,7 +266,8 @@ class _Run:
                 self.clear(clears[0])
                 return None
             if CLOCK.epoch >= backstop:
-                self.problem("calls or time without bound", f"Airflow ended the wait of {name}, not the trigger")
+                if not any(deed.what == "clock" for deed in self.schedule.deeds):
+                    self.problem("calls or time without bound", f"Airflow ended the wait of {name}, not the trigger")
                 return "__fail__", {"error": "Trigger timeout"}
 
     def wait(self, row: list[Any], seconds: float) -> Any:
@@ -416,40 +291,3 @@ class _Run:
             return None
 
         return run_virtually(first_event(), self.endpoint)
-
-    # The tasks
-
-    def operator(self, name: str) -> Any:
-        schedule = self.schedule
-        common: dict[str, Any] = {"task_id": name, "di_job_id": JOB, "deferrable": schedule.deferrable}
-        if name == "stop":
-            return StopDIJobOperator(
-                **common,
-                retries=schedule.retries,
-                wait_for_completion=schedule.wait,
-                poll_interval=schedule.poll_interval,
-                timeout=schedule.timeout,
-                window=self.window,
-                min_remaining=schedule.min_remaining,
-                outside_window=schedule.outside_window,
-            )
-        if name == "check":
-            interval, timeout = schedule.poll_interval, schedule.timeout
-            return DIJobStoppedSensor(**common, retries=schedule.retries, poke_interval=interval, timeout=timeout)
-        stops = ["stop"]
-        if schedule.spoiled_note is not None:
-            self.database.xcoms["other", "dataworks_stop"] = _SPOILED[schedule.spoiled_note % len(_SPOILED)]
-            stops.append("other")
-        return StartDIJobOperator(
-            **common,
-            only_if_stopped_by=stops,
-            retries=schedule.restart_retries,
-            retry_delay=timedelta(minutes=1),
-            retry_exponential_backoff=False,
-            wait_for_completion=schedule.wait,
-            poll_interval=schedule.poll_interval,
-            timeout=schedule.restart_timeout,
-        )
-
-
-_OURS = ("clock", "rotate", "gone")

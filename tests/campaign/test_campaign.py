@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from campaign import generate, settings
+from campaign import breaks, generate, settings
 from campaign.__main__ import main
-from campaign.campaign import first_lines, live_through
+from campaign.campaign import first_lines, live_through, noticed
 from campaign.checks import CHECKS, FOUND_ON_THE_WAY
 from campaign.run import live
 from campaign.schedule import Clear, Deed, Fault, Kill, Outage, Schedule
@@ -26,6 +26,26 @@ def test_random_schedules_keep_every_promise() -> None:
 def test_ten_thousand_schedules_keep_every_promise() -> None:
     """The same as ``make test-fire``."""
     assert main([]) == 0
+
+
+@pytest.mark.fire
+def test_every_break_of_the_package_is_noticed() -> None:
+    """The same as ``make test-fire ARGS="--breaks"``."""
+    assert main(["--breaks"]) == 0
+
+
+def test_a_break_of_the_package_is_noticed_soon() -> None:
+    """A few of all kinds, those that show within some schedules: a net with a hole would pass everything."""
+    kinds = (
+        breaks.stop_without_a_look,
+        breaks.success_without_looking,
+        breaks.never_our_stop,
+        breaks.no_note_for_the_restart,
+        breaks.a_secret_in_the_log,
+    )
+    missed = [kind.__name__ for kind in kinds if not noticed(breaks.BREAKS.index(kind), 40, settings.switched_off())[1]]
+
+    assert not missed
 
 
 def test_a_seed_is_the_same_schedule_and_the_same_book_again() -> None:
