@@ -196,14 +196,15 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
 
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
-        if ready or (timeout is not None and timeout <= 0):
-            return ready
+        # After what is ready was asked for: a dead process may not hear its connections being closed.
         if not self._loop.killed:
             try:
                 CLOCK.allowed()
             except BaseException:
                 self._loop.killed = True  # only once: the loop still has to close
                 raise
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
         began = _real_monotonic()
         while self._somebody_works():
             if ready := super().select(0.0005):

@@ -201,7 +201,7 @@ class _Run:
             process.alive()
             process.outcome = "returned"
         except Killed:
-            process.outcome = "killed"
+            process.outcome, process.value = "killed", None
         except TaskDeferred as deferred:
             process.outcome, process.error = ("killed", None) if process.dead else ("deferred", deferred)
         except BaseException as error:
