@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import seconds
+from airflow_provider_dataworks.exceptions import DataWorksUnavailable, DIJobWaitTimeout
 from airflow_provider_dataworks.operators._restart import LAG, say_that_the_job_is_down
 from airflow_provider_dataworks.tasks import DIJobTask
 
@@ -25,6 +26,7 @@ class StartSteps(DIJobTask):
     # Set by the operator.
     di_job_id: Any
     force_to_rerun: bool | None
+    only_if_stopped_by: list[str] | None
 
     def _start(
         self, context: Context, memory: RequestMemory, plan: changes.Plan, moment: int | None, owed: bool | None
@@ -35,7 +37,11 @@ class StartSteps(DIJobTask):
             flow = changes.start(self.hook.service, plan, start_time=moment, force_to_rerun=self.force_to_rerun)
             return self.hook.run(flow)
 
-        outcome = ask()
+        try:
+            outcome = ask()
+        except DIJobWaitTimeout as error:
+            nothing_sent = memory.status_before is None and not memory.asked_now
+            raise self.too_late_to_ask(error) if nothing_sent else error from None
         if owed and not outcome.sent and outcome.job.status == "Running":
             # This run stopped it. Reads may lag behind, and one that is taken for the truth would leave the job down.
             self.log.info("DI job %s is said to be Running, though this run stopped it: looking again.", plan.di_job_id)
@@ -47,6 +53,16 @@ class StartSteps(DIJobTask):
         report = self.reported(context, "StartDIJob", outcome, memory, effect)
         report["owed"] = bool(owed)
         return self.result(self._settled(replace(plan, deadline=deadline), outcome, report), report)
+
+    def too_late_to_ask(self, error: DIJobWaitTimeout) -> DataWorksError:
+        """Return an error that is tried again where the run owes the job its start: given up, it would stay down."""
+        if not self.only_if_stopped_by:
+            return error
+        from airflow_provider_dataworks.client.troubles import TROUBLES
+
+        found = DataWorksUnavailable(error.message, sent=False, **TROUBLES["restart-not-begun"].advice)
+        found.di_job_id, found.job_status = error.di_job_id, error.last_status
+        return found
 
     def deadline(self, memory: RequestMemory) -> float:
         """
