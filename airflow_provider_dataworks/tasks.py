@@ -102,7 +102,7 @@ class DIJobTask(MappedRetries, _Task):
         return memory.deadline(self.hook.now() + seconds(self.timeout, "timeout"))
 
     def _time_left(self, deadline: float) -> float:
-        """Return the seconds until the deadline; raise DIJobWaitTimeout where none is left: nothing may be sent then."""
+        """Return the seconds until the deadline; raise DIJobWaitTimeout where none is left: nothing may be sent."""
         left = deadline - self.hook.now()
         if left > 0:
             return left

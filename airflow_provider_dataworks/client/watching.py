@@ -305,8 +305,9 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _gave_up(wait: _Wait) -> DataWorksError:
+def _gave_up(wait: _Wait) -> DIJobWaitTimeout:
     error = timed_out(wait.di_job_id, wait.last)
     if wait.trouble is not None:
+        error.last_look_failed = True
         error.message = f"{error.message} The last look failed: {wait.trouble.summary}"
     return error
