@@ -21,7 +21,7 @@ from airflow_provider_dataworks.client.flows import get_di_job, timed_out
 from airflow_provider_dataworks.client.listing import Listing
 from airflow_provider_dataworks.client.pace import LONGEST_HOLD
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus, Page
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
 
 log = logging.getLogger(__name__)
 
