@@ -295,6 +295,14 @@ _ROWS: Rows = {
             "triggerer's log; please report it.",
         ),
         (
+            "stop-without-restart",
+            "A stop was not begun",
+            "",
+            "Only the stop of a maintenance was cleared (Airflow 3.4 and later), and its restart is over.",
+            "Clear the whole maintenance group of the run (open, stop, check, tasks, restart), inside the window. "
+            "Nothing was touched.",
+        ),
+        (
             "mixed-versions",
             "The trigger's event is not understood",
             "",
