@@ -48,8 +48,8 @@ class StartSteps(DIJobTask):
             self.hook.sleep(min(plan.poll_interval, LAG))
             outcome = ask()
         self.decided(context, plan, outcome, ("Stopping",))
-        sent_by = self.hook.now() + seconds(self.timeout, "timeout")
-        deadline = memory.deadline(sent_by) if outcome.sent else plan.deadline
+        fresh = self.hook.now() + seconds(self.timeout, "timeout")
+        deadline = memory.deadline(fresh) if outcome.sent else plan.deadline
         effect = ("Initialized", "Running")
         report = self.reported(context, "StartDIJob", outcome, memory, effect)
         report["owed"] = bool(owed)
