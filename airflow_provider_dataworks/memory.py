@@ -133,8 +133,12 @@ class RequestMemory:
         self._note(status_before=status_before, request_id=request_id)
 
     def forget(self) -> None:
-        """Take the note back: what was to be sent certainly did not arrive. An earlier try's note stays."""
-        self._keep(self.earlier or RequestNote(self._di_job_id, withdrawn=True, at=self._now()))
+        """
+        Take the note back: what was to be sent certainly did not arrive. What an earlier try sent, or may have, stays.
+
+        A look that showed the job running is no proof that an earlier stop was none: reads may lag behind.
+        """
+        self._keep(self.earlier or RequestNote(self._di_job_id, withdrawn=not self.blind, at=self._now()))
 
     def leave_doubt(self) -> None:
         """Note, for a try that ends before it looked, that an earlier one may have asked, where nothing tells."""
@@ -148,6 +152,10 @@ class RequestMemory:
         :param otherwise: epoch seconds to use where nothing is fixed yet.
         """
         return fixed_deadline(self._context, self._kind, self._di_job_id, otherwise)
+
+    def begin_deadline(self, at: float) -> float:
+        """Fix the end of this task's wait anew, whatever was fixed before; epoch seconds."""
+        return fixed_deadline(self._context, self._kind, self._di_job_id, at, anew=True)
 
     def _note(self, *, status_before: str | None, request_id: str | None) -> None:
         self._keep(RequestNote(self._di_job_id, status_before, request_id, at=self._now()))
@@ -163,18 +171,21 @@ class RequestMemory:
             self._task_instance.xcom_push(key=self._key, value=asdict(note))
 
 
-def fixed_deadline(context: Mapping[str, Any], kind: str, di_job_id: int, otherwise: float) -> float:
+def fixed_deadline(
+    context: Mapping[str, Any], kind: str, di_job_id: int, otherwise: float, *, anew: bool = False
+) -> float:
     """
     Return the epoch second at which a task's wait ends, as it was first fixed where Airflow can remember that.
 
     :param kind: what waits: ``stop``, ``start`` or ``check``.
     :param otherwise: epoch seconds to use where nothing is fixed yet.
+    :param anew: fix this one, whatever was fixed before.
     """
     store, granted = context.get("task_state_store"), getattr(context.get("ti"), "max_tries", None)
     if store is None:
         return otherwise
     key = f"dataworks_{kind}_deadline"
-    found = store.get(key)
+    found = None if anew else store.get(key)
     # Clearing a task grants new tries, and whoever clears it wants a whole new wait.
     if isinstance(found, dict) and found.get("tries_granted") == granted and found.get("di_job_id") == di_job_id:
         at = _moment(found.get("at"))

@@ -215,7 +215,7 @@ _ROWS: Rows = {
             "restart-not-begun",
             "The restart could not begin",
             "",
-            "When the time to wait was over, the job could not be looked at, or had just stopped; nothing was sent.",
+            "When the time to wait was over, the job was still stopping, or could not be looked at; nothing was sent.",
             f"{RETRIES_LEFT} If it lasts, look at the job in the DataWorks console, and start it there.",
         ),
         (
