@@ -153,9 +153,13 @@ class RequestMemory:
         """
         return fixed_deadline(self._context, self._kind, self._di_job_id, otherwise)
 
+    def known_deadline(self) -> float | None:
+        """Return the epoch second at which this task's wait ends, if it was fixed already."""
+        return _kept_deadline(self._context, self._kind, self._di_job_id)
+
     def begin_deadline(self, at: float) -> float:
         """Fix the end of this task's wait anew, whatever was fixed before; epoch seconds."""
-        return fixed_deadline(self._context, self._kind, self._di_job_id, at, anew=True)
+        return _keep_deadline(self._context, self._kind, self._di_job_id, at)
 
     def _note(self, *, status_before: str | None, request_id: str | None) -> None:
         self._keep(RequestNote(self._di_job_id, status_before, request_id, at=self._now()))
@@ -171,28 +175,31 @@ class RequestMemory:
             self._task_instance.xcom_push(key=self._key, value=asdict(note))
 
 
-def fixed_deadline(
-    context: Mapping[str, Any], kind: str, di_job_id: int, otherwise: float, *, anew: bool = False
-) -> float:
+def fixed_deadline(context: Mapping[str, Any], kind: str, di_job_id: int, otherwise: float) -> float:
     """
     Return the epoch second at which a task's wait ends, as it was first fixed where Airflow can remember that.
 
     :param kind: what waits: ``stop``, ``start`` or ``check``.
-    :param otherwise: epoch seconds to use where nothing is fixed yet.
-    :param anew: fix this one, whatever was fixed before.
+    :param otherwise: epoch seconds to fix where nothing is fixed yet.
     """
+    kept = _kept_deadline(context, kind, di_job_id)
+    return _keep_deadline(context, kind, di_job_id, otherwise) if kept is None else kept
+
+
+def _kept_deadline(context: Mapping[str, Any], kind: str, di_job_id: int) -> float | None:
     store, granted = context.get("task_state_store"), getattr(context.get("ti"), "max_tries", None)
-    if store is None:
-        return otherwise
-    key = f"dataworks_{kind}_deadline"
-    found = None if anew else store.get(key)
+    found = store.get(f"dataworks_{kind}_deadline") if store is not None else None
     # Clearing a task grants new tries, and whoever clears it wants a whole new wait.
     if isinstance(found, dict) and found.get("tries_granted") == granted and found.get("di_job_id") == di_job_id:
-        at = _moment(found.get("at"))
-        if at is not None:
-            return at
-    store.set(key, {"at": otherwise, "tries_granted": granted, "di_job_id": di_job_id})
-    return otherwise
+        return _moment(found.get("at"))
+    return None
+
+
+def _keep_deadline(context: Mapping[str, Any], kind: str, di_job_id: int, at: float) -> float:
+    store, granted = context.get("task_state_store"), getattr(context.get("ti"), "max_tries", None)
+    if store is not None:
+        store.set(f"dataworks_{kind}_deadline", {"at": at, "tries_granted": granted, "di_job_id": di_job_id})
+    return at
 
 
 def jobs_stopped(

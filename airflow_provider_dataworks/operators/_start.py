@@ -41,8 +41,7 @@ class StartSteps(DIJobTask):
             try:
                 return self.hook.run(flow)
             except DIJobWaitTimeout as error:
-                nothing_sent = memory.status_before is None and not memory.asked_now
-                raise self.too_late_to_ask(error, context) if nothing_sent else error from None
+                raise self.too_late_to_ask(error, context) from None
 
         outcome = ask()
         if owed and not outcome.sent and outcome.job.status == "Running":
@@ -76,13 +75,13 @@ class StartSteps(DIJobTask):
 
     def deadline(self, memory: RequestMemory) -> float:
         """
-        Return the epoch second at which the wait ends: ``timeout`` after the request that an earlier try sent, if any.
+        Return the epoch second at which the wait ends: ``timeout`` after the request that DataWorks took, if any.
 
-        A try that finds nothing sent yet has the whole time: else the last of many tries would send a start and give
-        up at once, and none could start a job that is down since more than ``timeout``.
+        A try that finds none has the whole time: else the last of many tries would send a start and give up at once,
+        and none could start a job that is down since more than ``timeout``.
         """
         fresh = self.hook.now() + seconds(self.timeout, "timeout")
-        return fresh if memory.status_before is None else memory.deadline(fresh)
+        return memory.known_deadline() or fresh
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
         from airflow_provider_dataworks.client.replies import JobStatus
