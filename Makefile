@@ -30,8 +30,8 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := true
 endif
 
-.PHONY: help demo airflow bench browser test test-e2e test-matrix matrix-next lint readme format wheel wheel-check lock clean
-.PHONY: $(LINES:%=matrix-%)
+.PHONY: help demo airflow bench browser test test-e2e test-fire test-matrix matrix-next lint readme format wheel
+.PHONY: wheel-check lock clean $(LINES:%=matrix-%)
 
 help: #* Show this list
 	@awk -F ':.*#[*] ' '/^[a-z0-9-]+:.*#[*] / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ browser: #* See that there is a Chromium for the tests; install Debian's if poss
 	echo 'Installing Chromium for the browser tests (once, about 20 seconds)'; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	{ apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } >/dev/null
+
+test-fire: .venv/.ready #* Live through 10,000 random schedules (ARGS="--seed N" for one; 6 minutes on two cores)
+	@PYTHONPATH=tests $(BIN)/python -m campaign $(ARGS)
 
 test-matrix: $(LINES:%=matrix-%) matrix-next #* Test the wheel on each Airflow of README's table (one: make matrix-3.1.8 [PYTHON=...])
 

@@ -72,7 +72,8 @@ class DataWorksError(Exception):
         self.action = facts.get("action")
         self.di_job_id = facts.get("di_job_id")
         self.retry_after = facts.get("retry_after")
-        self.remedy = facts.get("remedy")
+        remedy = facts.get("remedy")
+        self.remedy = remedy.replace("<operation>", self.action) if remedy and self.action else remedy
         self.see = facts.get("see") or self._see
         self.conn_id = facts.get("conn_id")
         self.endpoint = facts.get("endpoint")
@@ -99,14 +100,14 @@ class DataWorksError(Exception):
 
     @property
     def _state(self) -> str:
-        return f" The job was {self.job_status} when last looked at." if self.job_status else ""
+        return f" It was {self.job_status} when last looked at." if self.job_status else ""
 
     def _headlines(self) -> tuple[str, ...]:
         """What happened and whether the job runs: one line, or two where one were long, since log views do not wrap."""
         codes = f"({', '.join(self._codes)})" if self._codes else ""
         head = " ".join(filter(None, (self._subject, codes)))
         line = f"{': '.join(filter(None, (head, self.message)))}{self._state}"
-        if not self.action or len(line) <= _LINE:
+        if not (self.action and self.di_job_id) or len(line) <= _LINE:
             return (line,)
         return f"{head}.{self._state}", self.message
 

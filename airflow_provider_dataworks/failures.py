@@ -127,5 +127,6 @@ class crossing:  # noqa: N801 - used like a function
             log.debug("Where it was raised:", exc_info=error)
         self._explain(error)
         if self._context is not None:
+            error.conn_id = error.conn_id or getattr(self._context.get("task"), "dataworks_conn_id", None)
             _say_retries(error, self._context)
         raise as_airflow_sees_it(error).with_traceback(None) from None

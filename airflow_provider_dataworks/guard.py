@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import flag_or_text
@@ -12,9 +14,41 @@ from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_dataworks.client.changes import Plan
 
 log = logging.getLogger(__name__)
+
+
+def within_window(
+    plan: Plan,
+    window: MaintenanceWindow | Mapping[str, Any] | str,
+    now: Callable[[], float],
+    *,
+    least: float,
+    ignore: bool | str,
+    sent: bool,
+) -> Plan:
+    """
+    Return the plan with the window as its limit, or refuse to go on.
+
+    :param now: returns epoch seconds.
+    :param least: seconds that must be left of the window as the request leaves.
+    :param ignore: see :func:`window_end`.
+    :param sent: whether a request is under way already: it may be seen to its end as long as the window is open at all.
+    :raises OutsideMaintenanceWindow: no window is open, or too little of it is left.
+    """
+    closes = window_end(window, now=now(), needed=0.0 if sent else least, ignore=ignore)
+    if closes == inf:
+        return plan
+
+    def time_to_send() -> float:
+        # Asked as the bytes are about to leave: looks, slots and repeats before that may have taken long.
+        left = plan.time_to_send()
+        return min(left, window_end(window, now=now(), needed=least, ignore=ignore) - now() - least)
+
+    return replace(plan, deadline=min(plan.deadline, closes), time_to_send=time_to_send)
 
 
 def window_end(

@@ -19,8 +19,13 @@ from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, S
 from airflow_provider_dataworks.outcome import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.stopped_check import StoppedCheck
-from airflow_provider_dataworks.version_compat import EmptyOperator, TaskGroup
+from airflow_provider_dataworks.version_compat import TaskGroup
 from airflow_provider_dataworks.windows import MaintenanceWindow
+
+try:
+    from airflow.providers.standard.operators.empty import EmptyOperator
+except ImportError:  # Airflow 2.11 without the standard provider
+    from airflow.operators.empty import EmptyOperator  # type: ignore[no-redef,import-not-found]
 
 if TYPE_CHECKING:
     from types import TracebackType

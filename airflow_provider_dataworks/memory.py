@@ -230,3 +230,19 @@ def _states(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | N
         for found in context["dag_run"].get_task_instances():
             if found.task_id in task_ids and (index < 0 or found.map_index in (-1, index)):
                 yield found.state
+
+
+def read_report(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a report that a trigger passed on, with every field of the type it must have: it was in a database.
+
+    :param given: what the event holds as ``report``.
+    """
+    note = RequestNote.read({**given, "di_job_id": 1}) or RequestNote(1)
+    return {
+        "by_us": given.get("by_us") is True,
+        "assumed": given.get("assumed") is True,
+        "owed": given.get("owed") is True,
+        "status_before": note.status_before,
+        "request_id": note.request_id,
+    }

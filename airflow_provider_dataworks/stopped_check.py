@@ -66,14 +66,13 @@ class StoppedCheck:
             running = {job_id: status for job_id, status in found.items() if status not in self.accept}
             if running:
                 jobs = ", ".join(f"{job_id} ({status})" for job_id, status in running.items())
-                error = DataWorksError(
+                raise DataWorksError(
                     f"not begun, because a job of this maintenance is not stopped: {jobs}. Clear the whole group "
                     f"{self.group_id!r} of this run, not a task of it.",
                     di_job_id=next(iter(running)) if len(running) == 1 else None,
+                    conn_id=hook.dataworks_conn_id,
                     **TROUBLES["work-on-a-running-job"].advice,
                 )
-                hook.name_in(error)
-                raise error
         log.info("Stopped, so this task may begin: DI jobs %s.", ", ".join(map(str, ids)))
         if self.then is not None:
             self.then(context)

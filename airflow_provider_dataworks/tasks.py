@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow_provider_dataworks.arguments import checked, seconds
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
-from airflow_provider_dataworks.memory import RequestMemory, RequestNote
+from airflow_provider_dataworks.memory import RequestMemory, read_report
 from airflow_provider_dataworks.retries import MappedRetries
 
 if TYPE_CHECKING:
@@ -47,11 +47,7 @@ class DIJobTask(MappedRetries, _Task):
 
     @classmethod
     def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
-        """
-        Refuse arguments that can never be right, as the DAG is made; templates are read when the task runs.
-
-        :raises DataWorksInvalidRequest: (a ValueError) naming argument and remedy.
-        """
+        """Refuse arguments that can never be right, as the DAG is made; templates are read when the task runs."""
         try:
             cls.check_together(arguments)
         except DataWorksInvalidRequest as error:
@@ -123,11 +119,7 @@ class DIJobTask(MappedRetries, _Task):
         )
 
     def explain(self, error: DataWorksError, report: Mapping[str, Any]) -> None:
-        """
-        Add to an error what this task knows besides; by default nothing.
-
-        :param report: what was done so far, as :meth:`reported` returns it.
-        """
+        """Add to an error what this task knows besides, by what was done so far (the report); by default nothing."""
 
     def decided(self, context: Context, plan: changes.Plan, outcome: changes.Change, passing: Collection[str]) -> None:
         """
@@ -288,19 +280,14 @@ class DIJobTask(MappedRetries, _Task):
         :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
         """
         from airflow_provider_dataworks.failures import crossing
-        from airflow_provider_dataworks.triggers.events import not_understood, outcome_of
+        from airflow_provider_dataworks.triggers.events import not_understood, outcome_of, report_of
 
-        report = _report_of(event)
+        report = read_report(report_of(event))
         with crossing(context, partial(self.explain, report=report)):
             job = outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
-            verdict = self.verdict(report)
-            if not verdict(job):
+            if not self.verdict(report)(job):
                 raise not_understood(event)
-            job = self.look_again(job, report)
-            if not verdict(job):
-                interval = seconds(self.poll_interval, "poll_interval")
-                self.defer_until(job, deadline=report["deadline"], poll_interval=interval, report=report)
             return self.result(job, report)
 
     def result(self, job: DIJob, report: dict[str, Any]) -> dict[str, Any]:
@@ -323,18 +310,3 @@ class DIJobTask(MappedRetries, _Task):
             self.log.warning("DI job %s is Failed, so nothing of it runs: %s", job.id, text)
         self.log.info("DI job %s: %s", job.id, found)
         return found
-
-
-def _report_of(event: Any) -> dict[str, Any]:
-    """Return the report that a trigger passed on, with every field of the type it must have: it was in a database."""
-    event = event if isinstance(event, dict) else {}
-    given = event.get("report") if isinstance(event.get("report"), dict) else {}
-    note = RequestNote.read({**given, "di_job_id": 1, "at": given.get("deadline")}) or RequestNote(1)
-    return {
-        "by_us": given.get("by_us") is True,
-        "assumed": given.get("assumed") is True,
-        "owed": given.get("owed") is True,
-        "status_before": note.status_before,
-        "request_id": note.request_id,
-        "deadline": note.at or 0.0,
-    }

@@ -57,9 +57,6 @@ else:
     from airflow.hooks.base import BaseHook
     from airflow.utils.log.secrets_masker import mask_secret
 
-if TYPE_CHECKING:
-    from airflow.providers.standard.operators.empty import EmptyOperator
-
 __all__ = [
     "AIRFLOW_V_3_0_PLUS",
     "AIRFLOW_V_3_3_PLUS",
@@ -73,7 +70,6 @@ __all__ = [
     "BaseSensorOperator",
     "Connection",
     "Context",
-    "EmptyOperator",
     "PokeReturnValue",
     "TaskDeferred",
     "TaskGroup",
@@ -82,17 +78,6 @@ __all__ = [
     "mask_secret",
     "read_connection_in_event_loop",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Return ``EmptyOperator``; not imported above, because only a maintenance needs it, and it loads three modules."""
-    if name != "EmptyOperator":
-        raise AttributeError(name)
-    try:
-        from airflow.providers.standard.operators.empty import EmptyOperator
-    except ImportError:  # 2.11 without the standard provider
-        from airflow.operators.empty import EmptyOperator  # type: ignore[no-redef,import-not-found]
-    return EmptyOperator
 
 
 async def read_connection_in_event_loop(hook: type[BaseHook], conn_id: str) -> tuple[Connection, Any]:

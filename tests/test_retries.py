@@ -10,7 +10,7 @@ import pytest
 from airflow_limits import needs
 
 from airflow_provider_dataworks import exceptions, failures
-from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.retries import DataWorksRetryPolicy
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_3_PLUS, DAG
@@ -94,6 +94,24 @@ def test_a_throttled_task_waits_exactly_as_asked() -> None:
 
 
 @needs("retry-policy")
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_service_that_is_down_is_waited_for_as_it_asks(sent: bool) -> None:
+    """A hint on a 5xx means what one on a 429 means."""
+    error = exceptions.DataWorksUnavailable("down", sent=sent, status=503, retry_after=90, action="StopDIJob")
+    decision = decide(error)
+
+    assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=90))
+
+
+@needs("retry-policy")
+@pytest.mark.parametrize("seconds", [0, -5.0, float("nan")])
+def test_a_delay_of_no_time_is_no_hint(seconds: float) -> None:
+    """The tries would be over in a moment."""
+    for error in (exceptions.DataWorksThrottled("m", retry_after=seconds), exceptions.DataWorksUnavailable("m")):
+        assert decide(error).action is RetryAction.DEFAULT
+
+
+@needs("retry-policy")
 def test_the_asked_delay_is_found_behind_other_errors() -> None:
     """An author's own error raised from ours keeps the wait."""
     outer = RuntimeError("maintenance step failed")
@@ -107,6 +125,8 @@ def test_an_absurd_delay_is_cut() -> None:
     """Airflow would obey a delay of a month: the policy's delay replaces max_retry_delay."""
     error = exceptions.DataWorksThrottled("busy", retry_after=10**7)
 
+    for absurd in (1e300, float("inf")):
+        assert decide(exceptions.DataWorksThrottled("m", retry_after=absurd)).retry_delay == timedelta(hours=1)
     assert decide(error).retry_delay == timedelta(hours=1)
     assert decide(error, max_delay=timedelta(minutes=5)).retry_delay == timedelta(minutes=5)
 
@@ -147,3 +167,29 @@ def test_newer_airflow_waits_without_using_a_retry(monkeypatch: pytest.MonkeyPat
     assert decide(exceptions.DataWorksThrottled("busy", retry_after=8)) == "rescheduled"  # type: ignore[comparison-overlap]
     assert asked[0][0] == timedelta(seconds=8)
     assert asked[0][1]["reschedule_timeout"] == timedelta(hours=1)
+
+
+@needs("retry-policy")
+@pytest.mark.parametrize(
+    ("asked", "try_number", "action"),
+    [
+        pytest.param(5.0, 1, RetryAction.DEFAULT, id="sooner-than-its-own"),
+        pytest.param(90.0, 1, RetryAction.RETRY, id="later-than-its-own"),
+        pytest.param(90.0, 5, RetryAction.DEFAULT, id="its-own-has-grown"),
+        pytest.param(700.0, 20, RetryAction.RETRY, id="later-than-its-own-longest"),
+    ],
+)
+def test_a_restart_that_is_owed_is_tried_no_sooner_than_its_own_delay(
+    asked: float, try_number: int, action: RetryAction
+) -> None:
+    """Thirty tries a few seconds apart would be over in half an hour, with the job down."""
+    restart = StartDIJobOperator(
+        task_id="restart", di_job_id=1, only_if_stopped_by="stop", max_retry_delay=timedelta(minutes=10)
+    )
+    error = exceptions.DataWorksThrottled("busy", retry_after=asked)
+
+    decision = restart.retry_policy.evaluate(error, try_number, 30, {"task": restart})
+
+    assert decision.action is action
+    if action is RetryAction.RETRY:
+        assert decision.retry_delay == timedelta(seconds=asked)

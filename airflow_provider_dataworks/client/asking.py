@@ -17,11 +17,18 @@ from tenacity import DoAttempt, DoSleep, RetryCallState, Retrying
 
 from airflow_provider_dataworks.client.calls import Api, Call
 from airflow_provider_dataworks.client.codes import is_about_keys
-from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.decoding import Reply, sentence
+from airflow_provider_dataworks.client.envelope import is_refusal
 from airflow_provider_dataworks.client.pace import Pace
 from airflow_provider_dataworks.client.policy import PATIENCE, retrying
 from airflow_provider_dataworks.client.replies import decipher
-from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
+from airflow_provider_dataworks.client.troubles import TROUBLES
+from airflow_provider_dataworks.exceptions import (
+    DataWorksAuthError,
+    DataWorksError,
+    DataWorksThrottled,
+    DataWorksUnavailable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +76,14 @@ class Service:
     :param pace: shared spacing of calls.
     :param now: epoch seconds.
     :param patience: seconds one call may spend waiting between its tries, all together.
+    :param longest_hold: seconds one try waits where the service asked everybody to; a longer hold ends the call.
     """
 
     api: Api
     pace: Pace
     now: Callable[[], float]
     patience: float = PATIENCE
+    longest_hold: float = PATIENCE
 
 
 def repeated(attempt: Callable[[], Flow[T]], policy: Callable[[], Retrying]) -> Flow[T]:
@@ -110,7 +119,7 @@ def _exchange(service: Service, call: Call[T], time_to_send: Callable[[], float]
 
     What is refused so was not executed, and may be sent again whatever it does.
     """
-    yield from _in_turn(service)
+    yield from _in_turn(service, call)
     reply = yield Send(call, time_to_send=time_to_send)
     try:
         return _read(call, reply)
@@ -123,11 +132,27 @@ def _exchange(service: Service, call: Call[T], time_to_send: Callable[[], float]
             again = Send(call, refused=reply, time_to_send=time_to_send)
         else:
             raise
-    yield from _in_turn(service)
+    yield from _in_turn(service, call)
     return _read(call, (yield again))
 
 
-def _in_turn(service: Service) -> Flow[None]:
+def _in_turn(service: Service, call: Call[Any]) -> Flow[None]:
+    """
+    Wait until the rate allows the call, and until what the service asked of everybody is over.
+
+    :raises DataWorksThrottled: that would take too long; nothing was sent.
+    """
+    held = service.pace.held()
+    if held > service.longest_hold:
+        raise DataWorksThrottled(
+            f"DataWorks asked callers of this account to wait, for {held:.0f} s more; nothing was sent.",
+            action=call.action,
+            di_job_id=call.di_job_id,
+            retry_after=held,
+            **TROUBLES["throttled"].advice,
+        )
+    if held > 0 and service.pace.is_news(held):
+        log.info("DataWorks asked callers of this account to wait: %s goes out in %.0f s.", call.action, held)
     wait = service.pace.reserve()
     if wait > 0:
         yield Sleep(wait)
@@ -136,12 +161,32 @@ def _in_turn(service: Service) -> Flow[None]:
 def _read(call: Call[T], reply: Reply | None) -> T:
     if reply is None:
         raise TypeError("the driver of a flow must answer Send with a Reply")
-    payload = decipher(call.action, call.di_job_id, reply)
+    try:
+        payload = decipher(call.action, call.di_job_id, reply)
+    except DataWorksError as error:
+        if call.changes and not isinstance(error, DataWorksUnavailable) and not is_refusal(reply):
+            raise _without_verdict(error) from None
+        raise
     try:
         return call.read(call.action, payload)
     except DataWorksUnavailable as error:
         error.status, error.di_job_id = reply.status, call.di_job_id
         raise
+
+
+def _without_verdict(error: DataWorksError) -> DataWorksUnavailable:
+    """Return the error for an answer to a call that changes something, by which it may have had its effect."""
+    return DataWorksUnavailable(
+        f"{sentence(error.message)} It is not the service's own refusal, so the request may have had its effect.",
+        sent=True,
+        code=error.code,
+        status=error.status,
+        request_id=error.request_id,
+        action=error.action,
+        di_job_id=error.di_job_id,
+        retry_after=error.retry_after,
+        **TROUBLES["unreadable-answer"].advice,
+    )
 
 
 def ask(service: Service, call: Call[T], time_to_send: Callable[[], float] = always) -> Flow[T]:

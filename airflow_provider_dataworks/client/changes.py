@@ -170,6 +170,8 @@ class _Sending:
             try:
                 return (yield from repeated(self._attempt, policy))
             except DataWorksInvalidRequest as refusal:
+                if refusal.action != self._call.action:
+                    raise  # a look of ours was refused, which says nothing about the request
                 refused_in, self._job = self._job.status, (yield from get_di_job(self._service, self._job.id))
                 if not self._pending(self._job.status):
                     break  # it came to where it should be in the meantime

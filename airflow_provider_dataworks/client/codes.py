@@ -7,6 +7,7 @@ import socket
 import ssl
 
 from airflow_provider_dataworks.client.advice import Trouble
+from airflow_provider_dataworks.client.limits import Encoded
 from airflow_provider_dataworks.client.troubles import TROUBLES
 
 _EDITION = TROUBLES["edition-too-low"]
@@ -101,7 +102,7 @@ def meaning(code: str | None, status: int, message: str = "") -> Trouble:
 def _by_status(status: int, has_code: bool) -> Trouble:
     if status == 429:
         return _SLOW_DOWN
-    if status >= 500 or status in (200, 408):
+    if status < 300 or status == 408 or status >= 500:
         return _BUSY
     if status == 401:
         return _KEY
@@ -121,6 +122,8 @@ def on_the_way(error: BaseException, *, sent: bool, by_proxy: bool) -> Trouble:
     :param sent: whether the request may have arrived.
     :param by_proxy: whether the proxy itself refused.
     """
+    if isinstance(error, Encoded):
+        return TROUBLES["unreadable-answer"]
     if sent:
         return TROUBLES["answer-lost"]
     if by_proxy:

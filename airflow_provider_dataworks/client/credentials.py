@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 from airflow_provider_dataworks.client.settings import refusal
 
+_LONGEST_KEY = 8_000  # characters; a server takes no longer header
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -34,8 +36,11 @@ class Credentials:
     def __post_init__(self) -> None:
         """Refuse what no header can carry: the HTTP library would quote it, with the token, in its error."""
         for name in ("access_key_id", "access_key_secret", "security_token"):
-            if not re.fullmatch(r"[!-~]*", getattr(self, name) or ""):
+            value = getattr(self, name) or ""
+            if not isinstance(value, str) or not re.fullmatch(r"[!-~]*", value):
                 raise refusal(name, "holds a character that keys do not have, such as a space or a line end")
+            if len(value) > _LONGEST_KEY:
+                raise refusal(name, f"is longer than the {_LONGEST_KEY} characters that a request can carry")
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,14 @@ from collections.abc import Callable
 
 from airflow_provider_dataworks.client.asking import Flow, Service, Sleep, ask
 from airflow_provider_dataworks.client.calls import PAGE_SIZE
-from airflow_provider_dataworks.client.replies import DIJob
+from airflow_provider_dataworks.client.replies import DIJob, half_an_answer
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
 
 log = logging.getLogger(__name__)
+
+# Pages that bring few jobs although more are said to follow: some may be gone meanwhile, or be shown to others only.
+_MOST_THIN_PAGES = 20
 
 
 def stop_di_job(service: Service, di_job_id: int | str, instance_id: int | str | None = None) -> Flow[str]:
@@ -36,15 +39,25 @@ def get_di_job(service: Service, di_job_id: int | str) -> Flow[DIJob]:
 
 
 def list_di_jobs(service: Service, project_id: int | str, name: str | None = None) -> Flow[list[DIJob]]:
-    """All DI jobs of a workspace, page by page; ``name`` must match exactly, whatever the service's filter does."""
+    """
+    All DI jobs of a workspace, page by page; ``name`` must match exactly, whatever the service's filter does.
+
+    :raises DataWorksUnavailable: the pages contradict their total, or hold jobs that cannot be read.
+    """
     jobs: dict[int, DIJob] = {}
-    page = 1
+    page, thin = 1, 0
     while True:
         found = yield from ask(service, service.api.ListDIJobs(project_id, name, page))
+        known = len(jobs)
         # Pages shift when jobs come and go in between, so a job may be seen twice.
         jobs.update((job.id, job) for job in found.jobs)
+        if found.unread:
+            raise half_an_answer("ListDIJobs", f"{found.unread} DI jobs of page {page} have no id or no JobStatus", {})
         if not found.jobs or page * PAGE_SIZE >= found.total:
             return [job for job in jobs.values() if name is None or job.name == name]
+        thin += len(jobs) - known < PAGE_SIZE / 2
+        if thin > _MOST_THIN_PAGES:
+            raise half_an_answer("ListDIJobs", f"{page} pages told {len(jobs)} DI jobs of {found.total}", {})
         page += 1
 
 

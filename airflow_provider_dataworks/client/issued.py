@@ -25,6 +25,7 @@ from airflow_provider_dataworks.exceptions import (
 
 # What a code or a request id looks like; anything else in its place is not quoted.
 _WORD = re.compile(r"[A-Z][A-Za-z0-9._]{0,79}")
+_LONGEST_LIFE = 7 * 86_400.0  # seconds; temporary keys live for hours, and a date further off is a mistake
 _REQUEST_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
@@ -42,9 +43,9 @@ def keys_in(action: str, found: Any, reply: Reply) -> Credentials:
     identity, secret, token, expiration = (value or "" for value in values)
     try:
         # By the clock of whoever says when they end: ours may be off.
-        expires = _epoch(expiration) - (clock_skew(reply) or 0.0)
+        expires = min(_epoch(expiration) - (clock_skew(reply) or 0.0), reply.received_at + _LONGEST_LIFE)
         keys = Credentials(identity, secret, token, expires)
-    except ValueError:  # a DataWorksInvalidRequest is one: a character that keys do not have
+    except (ValueError, OverflowError):  # a DataWorksInvalidRequest is one: a character that keys do not have
         keys = None
     if missing or keys is None:
         what = f"it lacks {', '.join(missing)}" if missing else "its keys or their Expiration cannot be read"
@@ -88,8 +89,8 @@ def refused(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) ->
     message, facts = f"{who}.", _facts(action, reply, code)
     if found.error is not DataWorksAuthError:
         return found.error(message, **facts, **found.advice)
-    skew = clock_skew(reply) if found is TROUBLES["clock"] else None
-    return DataWorksAuthError(f"{message}{off_by(skew)}", clock_skew=skew, **facts, **found.advice)
+    skew, told = (clock_skew(reply), off_by(reply)) if found is TROUBLES["clock"] else (None, "")
+    return DataWorksAuthError(f"{message}{told}", clock_skew=skew, **facts, **found.advice)
 
 
 def row_for(rows: Mapping[str, Trouble], code: str | None) -> Trouble:

@@ -39,6 +39,9 @@ def raw(headers: Mapping[str, str]) -> Headers:
 
 
 def is_encoded(headers: Headers) -> bool:
-    """Say whether a body was compressed on its way."""
+    """Say whether a body was compressed on its way, which nobody asked for."""
     # By the raw headers: looking one up by name makes the library guess the encoding of them all, for each answer.
-    return any(name.lower() == b"content-encoding" for name, _ in headers)
+    return any(
+        name.lower() == b"content-encoding" and value.strip().lower() not in (b"", b"identity")
+        for name, value in headers
+    )

@@ -80,7 +80,7 @@ class EcsRamRole:
                 raise
             return None
         token = reply.body.decode("ascii", "replace").strip()
-        if reply.status == 200 and re.fullmatch(r"[!-~]+", token):
+        if reply.status == 200 and re.fullmatch(r"[!-~]{1,1000}", token):
             return token
         if self.disable_imds_v1:
             raise refused(_ACTION, reply, _NO_V2, "the metadata service gave no token for IMDSv2")
@@ -107,7 +107,7 @@ class CredentialsUri:
 
     def __repr__(self) -> str:
         """The host alone: the rest of the address may hold a secret."""
-        return f"{type(self).__name__}({self.identity!r})"
+        return f"{type(self).__name__}({self.identity.partition(' ')[0]!r})"
 
     @property
     def identity(self) -> str:

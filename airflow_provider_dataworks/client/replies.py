@@ -21,12 +21,14 @@ from airflow_provider_dataworks.client.decoding import (
     clock_skew,
     decode,
     items,
-    number,
+    media_type,
     off_by,
     retry_after,
     sentence,
     text,
 )
+from airflow_provider_dataworks.client.envelope import LONGEST_CODE, NO_ERROR, error_code, request_id
+from airflow_provider_dataworks.client.safe_values import whole_number
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
@@ -39,8 +41,13 @@ from airflow_provider_dataworks.exceptions import (
 log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 600
+_LONGEST_STATUS = 60
+_LONGEST_NAME = 300
+_LONGEST_JOB_ERROR = 2_000
+_MOST_JOBS = 1_000_000  # that any workspace may be said to hold; more than that is no number of jobs
+_MOST_ON_A_PAGE = 1_000  # ten times what is asked for
+_MOST_UNKNOWN_STATUSES = 100
 _DENIAL = ("AuthAction", "NoPermissionType", "PolicyType")
-_NO_ERROR = ("", "0", "200", "OK", "Success")
 
 
 class JobStatus(StrEnum):
@@ -59,7 +66,7 @@ class JobStatus(StrEnum):
         try:
             return _STATUS_BY_TEXT[spelled]
         except KeyError:
-            if spelled not in _unknown_seen:
+            if spelled not in _unknown_seen and len(_unknown_seen) < _MOST_UNKNOWN_STATUSES:
                 _unknown_seen.add(spelled)
                 log.warning("JobStatus %r is not documented; it is waited on like a job that still changes.", spelled)
             return spelled
@@ -75,8 +82,10 @@ class DIJob:
     One DI job as the service described it.
 
     :param status: a :class:`JobStatus`, or the service's own text where it is not a documented one.
-    :param error_message: why the job failed; only API 2020-05-18 tells.
-    :param raw: the service's own fields.
+    :param id: a positive 64-bit integer.
+    :param project_id: the same; ``None`` where the service told none, or no such number.
+    :param error_message: why the job failed, in one line; only API 2020-05-18 tells.
+    :param raw: the service's own fields as JSON values, every text in them safe to log and store.
     """
 
     id: int
@@ -125,10 +134,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list: its DI jobs and how many there are in all."""
+    """
+    One page of a list: its DI jobs and how many there are in all.
+
+    :param unread: how many more jobs stand on it that cannot be read.
+    """
 
     jobs: tuple[DIJob, ...]
     total: int
+    unread: int = 0
 
 
 def decipher(action: str, di_job_id: int | None, reply: Reply) -> Payload:
@@ -146,13 +160,13 @@ def decipher(action: str, di_job_id: int | None, reply: Reply) -> Payload:
             status=reply.status,
             **TROUBLES["redirect"].advice,
         )
-    payload = decode(reply)
+    payload = decode(reply) if reply.status >= 200 else None
     if payload is None:
         raise _without_payload(action, di_job_id, reply)
-    code = text(payload, "Code", "code", "ErrorCode", "errorCode")
-    success = text(payload, "Success", "success")
+    code = error_code(payload)
+    success = text(payload, "Success", "success", longest=LONGEST_CODE)
     refused = success is not None and success.lower() == "false"
-    coded = code is not None and code not in _NO_ERROR and success is None
+    coded = code is not None and code not in NO_ERROR and success is None
     if reply.status < 400 and not refused and not coded:
         return payload
     raise _error(action, di_job_id, reply, payload, code)
@@ -171,23 +185,22 @@ def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, c
     facts: dict[str, Any] = {
         "code": code,
         "status": reply.status,
-        "request_id": text(payload, "RequestId", "requestId"),
+        "request_id": request_id(payload),
         "action": action,
         "di_job_id": di_job_id,
         "retry_after": retry_after(reply),
         **found.advice,
     }
     if found.error is DataWorksAuthError:
-        skew = clock_skew(reply) if code in ("InvalidTimeStamp.Expired", "IllegalTimestamp") else None
-        message = f"{message}{off_by(skew)}"
-        return DataWorksAuthError(message[:_LONGEST_MESSAGE], clock_skew=skew, **facts)
+        about_clock = code in ("InvalidTimeStamp.Expired", "IllegalTimestamp")
+        skew, told = (clock_skew(reply), off_by(reply)) if about_clock else (None, "")
+        return DataWorksAuthError(f"{message[:_LONGEST_MESSAGE]}{told}", clock_skew=skew, **facts)
     return found.error(message[:_LONGEST_MESSAGE], **facts)
 
 
 def _without_payload(action: str, di_job_id: int | None, reply: Reply) -> DataWorksError:
     # Not the body's text: a gateway's error page may show the request, which in the older signature holds the token.
-    kind = reply.headers.get("content-type", "no content type")
-    message = f"the answer is not one of DataWorks ({kind}, {len(reply.body)} bytes)."
+    message = f"the answer is not one of DataWorks ({media_type(reply)}, {len(reply.body)} bytes)."
     found = meaning(None, reply.status)
     return found.error(
         message,
@@ -211,7 +224,8 @@ def _denied(payload: Payload) -> str:
     detail = payload.get("AccessDeniedDetail") or payload.get("accessDeniedDetail")
     if not isinstance(detail, Mapping):
         return ""
-    action, *why = (text(detail, name, name[:1].lower() + name[1:]) for name in _DENIAL)
+    spellings = ((name, name[:1].lower() + name[1:]) for name in _DENIAL)
+    action, *why = (text(detail, *names, longest=LONGEST_CODE) for names in spellings)
     reason = ", ".join(filter(None, why))
     return f" RAM denied {action}{f' ({reason})' if reason else ''}." if action else ""
 
@@ -221,14 +235,14 @@ def half_an_answer(action: str, missing: str, payload: Payload) -> DataWorksUnav
     return DataWorksUnavailable(
         f"the answer is incomplete or contradictory: {missing}.",
         action=action,
-        request_id=text(payload, "RequestId"),
+        request_id=request_id(payload),
         **TROUBLES["unreadable-answer"].advice,
     )
 
 
 def read_request_id(action: str, payload: Payload) -> str:
     """Return the request id of a plain answer, such as StopDIJob's."""
-    found = text(payload, "RequestId", "requestId")
+    found = request_id(payload)
     if found is None:
         raise half_an_answer(action, "there is no RequestId", payload)
     return found
@@ -239,46 +253,53 @@ def read_di_job(action: str, payload: Payload, envelope: str, asked: int) -> DIJ
     inner = payload.get(envelope)
     if not isinstance(inner, Mapping):
         raise half_an_answer(action, f"there is no {envelope}", payload)
-    job = _di_job(action, inner, payload)
+    job = _di_job(inner)
+    if job is None:
+        raise half_an_answer(action, "a DI job has no id or no JobStatus", payload)
     if job.id != asked:
         raise half_an_answer(action, f"it is about DI job {job.id}, but {asked} was asked for", payload)
     return job
 
 
 def read_page(action: str, payload: Payload, envelope: str) -> Page:
-    """Return one page of a ListDIJobs answer."""
+    """Return one page of a ListDIJobs answer; jobs on it that cannot be read are counted, unless none can."""
     inner = payload.get(envelope)
-    if not isinstance(inner, Mapping):
-        raise half_an_answer(action, f"there is no {envelope}", payload)
-    total = number(inner.get("TotalCount"))
-    if total is None:
-        raise half_an_answer(action, f"there is no {envelope}.TotalCount", payload)
-    found = items(inner.get("DIJobs"))
-    if not all(isinstance(item, Mapping) for item in found):
-        raise half_an_answer(action, f"{envelope}.DIJobs holds something else than DI jobs", payload)
-    return Page(tuple(_di_job(action, item, payload) for item in found), total)
+    total, found = _total(action, payload, envelope), items(inner.get("DIJobs") if inner else None)
+    if len(found) > _MOST_ON_A_PAGE or not all(isinstance(item, Mapping) for item in found):
+        raise half_an_answer(action, f"{envelope}.DIJobs holds something else than a page of DI jobs", payload)
+    jobs = tuple(job for job in map(_di_job, found) if job is not None)
+    if found and not jobs:
+        raise half_an_answer(action, "no DI job of it has an id and a JobStatus", payload)
+    return Page(jobs, total, unread=len(found) - len(jobs))
 
 
 def read_total(action: str, payload: Payload, envelope: str) -> int:
     """Return the number of workspaces of a ListProjects answer."""
+    return _total(action, payload, envelope)
+
+
+def _total(action: str, payload: Payload, envelope: str) -> int:
     inner = payload.get(envelope)
-    total = number(inner.get("TotalCount")) if isinstance(inner, Mapping) else None
+    if not isinstance(inner, Mapping):
+        raise half_an_answer(action, f"there is no {envelope}", payload)
+    total = whole_number(inner.get("TotalCount"), least=0, most=_MOST_JOBS)
     if total is None:
-        raise half_an_answer(action, f"there is no {envelope}.TotalCount", payload)
+        raise half_an_answer(action, f"there is no {envelope}.TotalCount, or one that cannot be", payload)
     return total
 
 
-def _di_job(action: str, fields: Payload, payload: Payload) -> DIJob:
-    job_id = number(fields.get("Id")) or number(fields.get("DIJobId"))
-    status = text(fields, "JobStatus")
+def _di_job(fields: Payload) -> DIJob | None:
+    # 2024-05-18 has both names; the second is the older, and only a field that is not there is looked for elsewhere.
+    job_id = whole_number(fields.get("DIJobId") if fields.get("Id") in (None, "") else fields.get("Id"))
+    status = text(fields, "JobStatus", longest=_LONGEST_STATUS)
     if job_id is None or status is None:
-        raise half_an_answer(action, "a DI job has no id or no JobStatus", payload)
+        return None
     return DIJob(
         id=job_id,
         status=JobStatus.read(status),
-        project_id=number(fields.get("ProjectId")),
-        name=text(fields, "JobName", "Name"),
-        error_message=text(fields, "ErrorMessage"),
-        job_type=text(fields, "JobType"),
+        project_id=whole_number(fields.get("ProjectId")),
+        name=text(fields, "JobName", "Name", longest=_LONGEST_NAME),
+        error_message=text(fields, "ErrorMessage", longest=_LONGEST_JOB_ERROR),
+        job_type=text(fields, "JobType", longest=_LONGEST_STATUS),
         raw=fields,
     )

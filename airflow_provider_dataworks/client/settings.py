@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dataworks.arguments import invalid
 from airflow_provider_dataworks.client.regions import NETWORKS, host_of
+from airflow_provider_dataworks.client.safe_values import finite_number, shown
 from airflow_provider_dataworks.client.signing import ACS3, SIGNATURES
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 
@@ -20,6 +21,7 @@ API_VERSIONS = (API_2020, API_2024)
 
 refusal = invalid
 
+_SLOWEST = 1 / 3600  # calls per second
 # The region becomes part of the host that receives signed requests, so only the shape of a region id may pass.
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
@@ -53,9 +55,10 @@ class Settings:
         one_of("api_version", self.api_version, API_VERSIONS)
         one_of("signature", self.signature, SIGNATURES)
         for field, most in (("connect_timeout", 600), ("read_timeout", 600), ("max_qps", 1000)):
-            value = getattr(self, field)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
-                raise refusal(field, f"{value!r} is not a number above 0 and up to {most}")
+            if not finite_number(value := getattr(self, field), 0, most):
+                raise refusal(field, f"{shown(value)} is not a number above 0 and up to {most}")
+        if self.max_qps < _SLOWEST:
+            raise refusal("max_qps", f"{self.max_qps!r} is less than one call an hour", "Give 0.0003 or more.")
         # A relative one would mean another file in each of Airflow's processes.
         if self.ca_file is not None and not PurePath(self.ca_file).is_absolute():
             raise refusal("ca_file", f"{self.ca_file!r} is not an absolute path", "Give it like /etc/ssl/company.pem.")

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,9 +26,10 @@ from airflow_provider_dataworks.client.decoding import Reply
 from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.keyring import Held
 from airflow_provider_dataworks.client.lanes import BROKEN, NEVER_SENT, BlockingLane, Lane, load
-from airflow_provider_dataworks.client.limits import Limit, OverLimit
+from airflow_provider_dataworks.client.limits import Encoded, Limit, NotRead, OverLimit, longest_exchange
 from airflow_provider_dataworks.client.messages import Answer, Headers, Request, is_encoded, raw
 from airflow_provider_dataworks.client.proxies import proxy_for
+from airflow_provider_dataworks.client.safe_values import plain_text
 from airflow_provider_dataworks.client.settings import Settings, is_loopback, user_agent
 from airflow_provider_dataworks.client.signer import FORM, AuthorsAuth, Signer
 from airflow_provider_dataworks.client.signing import form_body
@@ -44,7 +45,7 @@ _LANES = 64
 # Raised before a single byte of the request left; after anything else the request may have arrived.
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _NEVER_SENT = (*NEVER_SENT, *_UNSENT)
-_BROKEN = (*BROKEN, httpx.TransportError, httpx.DecodingError, OverLimit)
+_BROKEN = (*BROKEN, httpx.TransportError, httpx.DecodingError, NotRead)
 
 
 @functools.cache
@@ -152,7 +153,7 @@ class _Wire:
         sent = not isinstance(error, _NEVER_SENT)
         what = "no usable answer came from" if sent else "could not connect to"
         # The library quotes what it could not read, and a peer may echo the request: with it, the token.
-        said = without_keys(str(error).encode(), keys).decode()
+        said = plain_text(without_keys(str(error).encode(errors="replace"), keys).decode(errors="replace"), 300)
         return DataWorksUnavailable(
             f"{what} {self._url.netloc.decode('ascii')}: {type(error).__name__}: {said}",
             sent=sent,
@@ -169,20 +170,10 @@ def _for_transport(request: Request) -> httpx.Request:
 
 def _head(answer: Any) -> tuple[int, Headers]:
     library = isinstance(answer, httpx.Response)  # else a lane's
-    return (answer.status_code, answer.headers.raw) if library else (answer.status, answer.headers)
-
-
-class _Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """An answer's body, piece by piece, as the library takes it to decode."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._stream.__aiter__()  # type: ignore[no-any-return]
+    status, headers = (answer.status_code, answer.headers.raw) if library else (answer.status, answer.headers)
+    if is_encoded(headers):
+        raise Encoded("the answer is encoded (Content-Encoding), which was not asked for")
+    return status, headers
 
 
 class Session:
@@ -244,12 +235,10 @@ class Session:
 
 def _answered(way: BlockingLane | httpx.BaseTransport, request: Request) -> Answer:
     answer: Any = way.send(request) if isinstance(way, BlockingLane) else way.handle_request(_for_transport(request))
-    (status, headers), limit = _head(answer), Limit(request.timeout["read"] or 0)
+    limit = Limit(request.timeout["read"] or 0)
     try:
-        pieces = answer.stream
-        if is_encoded(headers):
-            pieces = httpx.Response(status, headers=headers, stream=_Pieces(pieces)).iter_bytes()
-        return Answer(status, headers, b"".join([limit.passed(chunk) for chunk in pieces]))
+        status, headers = _head(answer)
+        return Answer(status, headers, b"".join([limit.passed(chunk) for chunk in answer.stream]))
     finally:
         answer.close()
 
@@ -305,13 +294,20 @@ class AsyncSession:
 
 
 async def _aanswered(way: Lane | httpx.AsyncBaseTransport, request: Request) -> Answer:
+    """Exchange a request for its whole answer; heads, interim answers and trailers have no time limit of their own."""
+    try:
+        async with asyncio.timeout(longest_exchange(request.timeout)):
+            return await _aread(way, request)
+    except TimeoutError:
+        raise OverLimit("the answer takes too long to arrive") from None
+
+
+async def _aread(way: Lane | httpx.AsyncBaseTransport, request: Request) -> Answer:
     sending = way.send(request) if isinstance(way, Lane) else way.handle_async_request(_for_transport(request))
     answer: Any = await sending
-    (status, headers), limit = _head(answer), Limit(request.timeout["read"] or 0)
+    limit = Limit(request.timeout["read"] or 0)
     try:
-        pieces = answer.stream
-        if is_encoded(headers):
-            pieces = httpx.Response(status, headers=headers, stream=_Pieces(pieces)).aiter_bytes()
-        return Answer(status, headers, b"".join([limit.passed(chunk) async for chunk in pieces]))
+        status, headers = _head(answer)
+        return Answer(status, headers, b"".join([limit.passed(chunk) async for chunk in answer.stream]))
     finally:
         await answer.aclose()

@@ -197,7 +197,8 @@ _ROWS: Rows = {
             "unreadable-answer",
             "The answer cannot be read",
             "",
-            "It is cut short, is no JSON or XML, or lacks what it must hold; the request may have had its effect.",
+            "It is cut short, encoded, no JSON or XML, lacks what it must hold, or is no refusal of DataWorks' own; "
+            "the request may have had its effect.",
             f"{RETRIES_LEFT} If it lasts, look for a proxy that changes answers, and check host and api_version of "
             "the connection.",
         ),
@@ -205,10 +206,10 @@ _ROWS: Rows = {
             "connection-unreadable",
             "The connection cannot be read",
             "",
-            "There is no such connection, or Airflow cannot look it up now (secrets backend, database, API server); it "
-            "does not tell these apart. The triggerer goes on trying until the task's time is over.",
-            f"{RETRIES_LEFT} If it lasts, see that the connection exists where this log was written, in the triggerer "
-            "(the same environment or secrets backend as the workers'), and that the secrets backend answers.",
+            "There is none of that name, or Airflow cannot look it up now, and does not tell which; the triggerer "
+            "tries until the wait is over.",
+            f"{RETRIES_LEFT} If it lasts, see that the connection is visible to the triggerer (the same environment or "
+            "secrets backend as the workers'), and that the secrets backend answers.",
         ),
         (
             "service-down",
@@ -269,6 +270,22 @@ _ROWS: Rows = {
             "A DI job of the maintenance runs: only this task was cleared, or somebody started the job meanwhile.",
             "Clear the whole maintenance group of the run (open, stop, check, tasks, restart), inside the window: the "
             "job is then stopped before this task begins, and started again behind it. Nothing was done by this task.",
+        ),
+        (
+            "trigger-not-understood",
+            "The trigger's arguments are not understood",
+            "",
+            "The row that Airflow stored for the trigger was written by another version of this package, or changed.",
+            "Clear the task: it looks at the job's state anew, sends nothing twice, and stores a new row. After an "
+            "upgrade, scheduler, triggerer and workers must run one version.",
+        ),
+        (
+            "wait-broken",
+            "The triggerer met an error that nobody expected",
+            "",
+            "A mistake in this package, or in what it stands on; the job's state was not learned.",
+            "Clear the task: it looks at the job's state anew and sends nothing twice. The traceback is in the "
+            "triggerer's log; please report it.",
         ),
         (
             "mixed-versions",

@@ -68,9 +68,9 @@ class DataWorksHook(BaseHook):
         """Return what errors pass on their way out: it names connection and endpoint in them."""
         from airflow_provider_dataworks.failures import crossing
 
-        return crossing(explain=self.name_in)
+        return crossing(explain=self._name_in)
 
-    def name_in(self, error: DataWorksError) -> None:
+    def _name_in(self, error: DataWorksError) -> None:
         """Write connection and endpoint of this hook into an error that names none."""
         error.conn_id = error.conn_id or self.dataworks_conn_id
         if "account" in self.__dict__:
@@ -232,7 +232,7 @@ class DataWorksHook(BaseHook):
         from airflow_provider_dataworks.client.asking import ask
 
         try:
-            service = replace(self.service, patience=0)
+            service = replace(self.service, patience=0, longest_hold=0)
             workspaces = self.run(ask(service, service.api.ListProjects()))
             text = f"{self.account.settings.endpoint} answered. Workspaces visible: {workspaces}"
             project_id = self.account.project_id

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import (
@@ -23,7 +21,9 @@ from airflow_provider_dataworks.arguments import (
     window,
 )
 from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
-from airflow_provider_dataworks.memory import RequestMemory, asked_to_stop
+from airflow_provider_dataworks.memory import RequestMemory
+from airflow_provider_dataworks.operators._restart import check_stop_tasks, owes_start
+from airflow_provider_dataworks.operators._start import StartSteps
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
 from airflow_provider_dataworks.tasks import DIJobTask
 from airflow_provider_dataworks.version_compat import AirflowSkipException, BaseOperator, conf
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from airflow_provider_dataworks.memory import RequestMemory
     from airflow_provider_dataworks.version_compat import Context
     from airflow_provider_dataworks.windows import MaintenanceWindow
-
-
-_LAG = 10.0  # seconds after which reads are taken to show a start, at most
 
 
 class StopDIJobOperator(DIJobTask, BaseOperator):
@@ -158,7 +155,13 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
     def _stop(self, context: Context, di_job_id: int, instance_id: int | None, memory: RequestMemory) -> dict[str, Any]:
         from airflow_provider_dataworks.client import changes
 
-        plan = self._within_window(self.plan(di_job_id, memory), memory)
+        plan = self.plan(di_job_id, memory)
+        if self.window is not None:
+            from airflow_provider_dataworks.guard import within_window
+
+            least = seconds_or_none(self.min_remaining, "min_remaining")
+            sent = memory.status_before is not None
+            plan = within_window(plan, self.window, self.hook.now, least=least, ignore=self.ignore_window, sent=sent)
         outcome = self.hook.run(changes.stop(self.hook.service, plan, instance_id))
         self.decided(context, plan, outcome, ())
         # Where nothing tells what an earlier try did, any job that does not run may have been stopped by it.
@@ -173,25 +176,6 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
             when = f" at {datetime.fromtimestamp(earlier.at, UTC):%Y-%m-%d %H:%M:%S} UTC" if earlier.at else ""
             request = f", request id {earlier.request_id}" if earlier.request_id else ", its answer was lost"
             error.message = f"{error.message} An earlier try of this task sent StopDIJob{when}{request}."
-
-    def _within_window(self, plan: changes.Plan, memory: RequestMemory) -> changes.Plan:
-        """Return the plan with the window as its limit, or refuse to go on."""
-        if self.window is None:
-            return plan
-        from airflow_provider_dataworks.guard import window_end
-
-        least = seconds_or_none(self.min_remaining, "min_remaining")
-        end = partial(window_end, self.window, ignore=self.ignore_window)
-        # A stop that is under way already may be seen to its end as long as the window is open at all.
-        closes = end(now=self.hook.now(), needed=0.0 if memory.status_before else least)
-
-        def time_to_send() -> float:
-            # Asked as the bytes are about to leave: looks, slots and repeats before that may have taken long.
-            left = plan.time_to_send()
-            now = self.hook.now()
-            return left if closes == inf else min(left, end(now=now, needed=least) - now - least)
-
-        return replace(plan, deadline=min(plan.deadline, closes), time_to_send=time_to_send)
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
         """Wait for the stop, here or in the triggerer, or look once where the author does not want to wait."""
@@ -212,7 +196,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         return Verdict((JobStatus.STOPPED, JobStatus.FINISHED, *failed))
 
 
-class StartDIJobOperator(DIJobTask, BaseOperator):
+class StartDIJobOperator(StartSteps, BaseOperator):
     """
     Start a DataWorks DI job and be sure that it runs.
 
@@ -276,7 +260,8 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
         super().__init__(
             retries=retries, retry_delay=retry_delay, retry_exponential_backoff=retry_exponential_backoff, **kwargs
         )
-        install_retry_policy(self)
+        # What is owed is tried for as long as its tries were meant to last: the job is down meanwhile.
+        install_retry_policy(self, keep_own_delay=only_if_stopped_by is not None)
         self.check_arguments(locals())
         self.di_job_id = di_job_id
         self.start_time = start_time
@@ -305,116 +290,11 @@ class StartDIJobOperator(DIJobTask, BaseOperator):
             memory = RequestMemory(context, "start", di_job_id, self.hook.now)
             return self._start(context, memory, self.plan(di_job_id, memory), moment, owed)
 
-    def _start(
-        self, context: Context, memory: RequestMemory, plan: changes.Plan, moment: int | None, owed: bool | None
-    ) -> dict[str, Any]:
-        from airflow_provider_dataworks.client import changes
-
-        def ask() -> changes.Change:
-            flow = changes.start(self.hook.service, plan, start_time=moment, force_to_rerun=self.force_to_rerun)
-            return self.hook.run(flow)
-
-        outcome = ask()
-        if owed and not outcome.sent and outcome.job.status == "Running":
-            # This run stopped it. Reads may lag behind, and one that is taken for the truth would leave the job down.
-            self.log.info("DI job %s is said to be Running, though this run stopped it: looking again.", plan.di_job_id)
-            self.hook.sleep(min(plan.poll_interval, _LAG))
-            outcome = ask()
-        self.decided(context, plan, outcome, ("Stopping",))
-        deadline = memory.deadline(plan.deadline) if outcome.sent else plan.deadline
-        effect = ("Initialized", "Running")
-        report = self.reported(context, "StartDIJob", outcome, memory, effect)
-        report |= {"owed": bool(owed), "deadline": deadline}
-        return self.result(self._settled(replace(plan, deadline=deadline), outcome, report), report)
-
-    def deadline(self, memory: RequestMemory) -> float:
-        """
-        Return the epoch second at which the wait ends: ``timeout`` after the request that an earlier try sent, if any.
-
-        A try that finds nothing sent yet has the whole time: else the last of many tries would send a start and give
-        up at once, and none could start a job that is down since more than ``timeout``.
-        """
-        fresh = self.hook.now() + seconds(self.timeout, "timeout")
-        return fresh if memory.status_before is None else memory.deadline(fresh)
-
     def _owed(self, context: Context, di_job_id: int) -> bool | None:
-        """
-        Say whether this run owes the job a start, as far as ``only_if_stopped_by`` asks for one; ``None``: without it.
-
-        Where a stop task has ended and left no note, nobody can tell; then the job is started where it does not run:
-        better one restart too many than a job that stays down.
-        """
-        asked = self._stopped_by()
-        if not asked:
+        """Say whether this run owes the job a start; ``None`` where nothing limits whose stop counts."""
+        named = self.only_if_stopped_by
+        if not named:
             return None
-        found = asked_to_stop(context, asked, di_job_id)
-        names = ", ".join(asked)
-        if found is None:
-            self.log.warning("%s ended without a note, so this run may have stopped DI job %s.", names, di_job_id)
-        elif not found:
-            self.log.info("DI job %s was not stopped by %s: it is left alone, and not asked for.", di_job_id, names)
-        return found is not False
-
-    def _stopped_by(self) -> list[str]:
-        """Return the ids of the stop tasks to look at; one that is none would leave the job down, and nobody told."""
-        asked = list(self.only_if_stopped_by or ())
-        if asked and self.has_dag():  # type: ignore[no-untyped-call]
-            kinds = {task.task_id: getattr(task, "operator_class", type(task)) for task in self.dag.tasks}
-            stops = [name for name, kind in kinds.items() if StopDIJobOperator in getattr(kind, "__mro__", ())]
-            if wrong := [name for name in asked if name not in stops]:
-                problem = f"{', '.join(wrong)}: no StopDIJobOperator of this DAG has that task id"
-                known = f"Use of: {', '.join(stops)}" if stops else "This DAG has none: leave it out"
-                raise invalid("only_if_stopped_by", problem, f"{known}. DI job {self.di_job_id} was not started.")
-        return asked
-
-    def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
-        from airflow_provider_dataworks.client.replies import JobStatus
-
-        # What was seen before the start no longer counts: a job that had failed is starting now.
-        job = replace(outcome.job, status=JobStatus.INITIALIZED) if outcome.sent else outcome.job
-        return self.settled(plan, outcome, job, report)
-
-    def look_again(self, job: DIJob, report: Mapping[str, Any]) -> DIJob:
-        """Look once more at a job that this task asked to start: reads may lag behind, and show the time before."""
-        if not report.get("by_us"):
-            return job
-        self.hook.sleep(min(seconds(self.poll_interval, "poll_interval"), _LAG))
-        return self.hook.get_di_job(job.id)
-
-    def explain(self, error: DataWorksError, report: Mapping[str, Any], context: Context | None = None) -> None:
-        """Say first, in an error that leaves the job down, that it is down and what starts it."""
-        from airflow_provider_dataworks.failures import tries_left
-
-        seen = error.job_status or getattr(error, "last_status", None)
-        if not (report.get("owed") or seen) or seen in ("Running", "Initialized"):
-            return
-        job = f"DI job {self.di_job_id} is down"
-        if error.retryable and context is not None and tries_left(context):
-            error.lead = f"{job} for now: its restart is tried again."
-            return
-        error.lead = f"{job}: start it in the DataWorks console, or clear this task."
-        error.remedy = f"Start the job first, as said above. Then, for the cause: {error.remedy}"
-
-    def verdict(self, report: dict[str, Any]) -> Verdict:
-        """Return when the job counts as started."""
-        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
-
-        return Verdict((JobStatus.RUNNING, JobStatus.FINISHED), fail_on=(JobStatus.FAILED,))
-
-    def result(self, job: DIJob | None, report: dict[str, Any]) -> dict[str, Any]:
-        """
-        Return what the task pushes as its XCom.
-
-        :param job: as seen last; ``None`` where nobody looked, because this run owes it no start.
-        """
-        runs = job is not None and str(job.status) == "Running"
-        found = {
-            "di_job_id": job.id if job else report["di_job_id"],
-            "status": str(job.status) if job else None,
-            "status_before": report.get("status_before"),
-            "started_by_this_run": bool(report.get("by_us")),
-            "request_id": report.get("request_id"),
-            "started_at": datetime.fromtimestamp(self.hook.now(), UTC).isoformat() if runs else None,
-        }
-        self.log.info("DI job %s: %s", found["di_job_id"], found)
-        return found
+        if self.has_dag():  # type: ignore[no-untyped-call]
+            check_stop_tasks(self.dag, named, StopDIJobOperator, self.di_job_id)
+        return owes_start(context, named, di_job_id)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import importlib
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from types import ModuleType
 from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+log = logging.getLogger(__name__)
 
 _modules: dict[str, ModuleType] = {}
 
@@ -41,6 +45,15 @@ class DIJobStatusTrigger(BaseTrigger):
     :param report: passed on in the event, for the task's result.
     """
 
+    di_job_id: Any
+    project_id: Any
+    dataworks_conn_id: Any
+    accept: Any
+    fail_on: Any
+    deadline: Any
+    poll_interval: Any
+    report: Any
+
     # Old name to new name, for rows that an earlier release wrote.
     RENAMED: ClassVar[Mapping[str, str]] = {}
     FIELDS: ClassVar[tuple[str, ...]] = (
@@ -54,57 +67,70 @@ class DIJobStatusTrigger(BaseTrigger):
         "report",
     )
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._take(**{self.RENAMED.get(name, name): value for name, value in arguments.items()})
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {
+        "project_id": None,
+        "dataworks_conn_id": "dataworks_default",
+        "accept": ["Stopped", "Finished"],
+        "fail_on": ["Failed", "Stopped", "Finished"],
+        "poll_interval": 30,
+        "report": {},
+    }
 
-    def _take(
-        self,
-        *,
-        di_job_id: int,
-        deadline: float,
-        project_id: int | None = None,
-        dataworks_conn_id: str = "dataworks_default",
-        accept: list[str] | None = None,
-        fail_on: list[str] | None = None,
-        poll_interval: float = 30,
-        report: dict[str, Any] | None = None,
-    ) -> None:
-        self.di_job_id = di_job_id
-        self.deadline = deadline
-        self.project_id = project_id
-        self.dataworks_conn_id = dataworks_conn_id
-        self.accept = ["Stopped", "Finished"] if accept is None else list(accept)
-        self.fail_on = ["Failed", "Stopped", "Finished"] if fail_on is None else list(fail_on)
-        self.poll_interval = poll_interval
-        self.report = report or {}
+    def __init__(self, /, **arguments: Any) -> None:
+        # Refuses nothing: Airflow makes triggers from stored rows, and most of what this could raise ends the triggerer
+        # with everybody's waits. What makes no sense ends in an event, see run().
+        super().__init__()  # type: ignore[no-untyped-call]
+        given = {self.RENAMED.get(name, name): value for name, value in arguments.items()}
+        self._unknown = {name: value for name, value in given.items() if name not in self.FIELDS}
+        for name in self.FIELDS:
+            value = given.get(name)
+            setattr(self, name, copy.copy(self.DEFAULTS.get(name)) if value is None else value)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of the class and the arguments that rebuild this trigger."""
         path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {name: getattr(self, name) for name in self.FIELDS}
+        return path, {**self._fields(), **self._unknown}
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.FIELDS}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and tell the outcome in one event."""
+        """Wait, and tell the outcome in one event; it raises nothing, whatever the trigger was made of."""
         events = await _loaded("events")
         outcome = await self._outcome()
-        yield TriggerEvent({**events.event_for(outcome), "report": self.report})  # type: ignore[no-untyped-call]
+        yield TriggerEvent(events.event_for(outcome, self.report))  # type: ignore[no-untyped-call]
 
     async def _outcome(self) -> Any:
-        watchers = await _loaded("watchers")
-        from airflow_provider_dataworks.client.replies import Verdict
-        from airflow_provider_dataworks.exceptions import DataWorksError
+        arguments, watchers = await _loaded("arguments"), await _loaded("watchers")
+        from airflow_provider_dataworks.client.troubles import TROUBLES
+        from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
 
+        job_id = conn_id = None
         try:
-            left = self.deadline - time.time()
-            async with watchers.watcher_of(self.dataworks_conn_id, self.project_id, seconds_left=left) as watcher:
-                return await watcher.wait(
-                    self.di_job_id,
-                    Verdict(tuple(self.accept), tuple(self.fail_on)),
-                    seconds_left=self.deadline - time.time(),
-                    poll_interval=self.poll_interval,
-                )
+            wait = arguments.checked(self._fields(), self._unknown)
+            job_id, conn_id = wait.di_job_id, wait.dataworks_conn_id
+            left = wait.deadline - time.time()
+            async with watchers.watcher_of(conn_id, wait.project_id, seconds_left=left) as watcher:
+                job = await _waited(watcher, wait)
+                if not wait.is_for_a_start:
+                    return job
+                try:
+                    # Reads may lag behind a start, and show the time before; one look is no proof.
+                    return await _waited(watcher, wait)
+                except DIJobWaitTimeout:
+                    return job
         except DataWorksError as error:
-            error.conn_id = error.conn_id or self.dataworks_conn_id
-            error.di_job_id = error.di_job_id or self.di_job_id
+            error.conn_id = error.conn_id or conn_id
+            error.di_job_id = error.di_job_id or job_id
             return error
+        except Exception as error:
+            # A mistake of this package's, or of what it stands on: the traceback stays in this log.
+            log.exception("The wait for DI job %s ended in an error that nobody expected.", job_id)
+            text = f"the wait ended in an error that nobody expected ({type(error).__name__})."
+            return DataWorksError(text, di_job_id=job_id, conn_id=conn_id, **TROUBLES["wait-broken"].advice)
+
+
+async def _waited(watcher: Any, wait: Any) -> Any:
+    """Return the job once it is where it is wanted."""
+    left = wait.deadline - time.time()
+    return await watcher.wait(wait.di_job_id, wait.verdict, seconds_left=left, poll_interval=wait.poll_interval)

@@ -12,7 +12,8 @@ from fake_dataworks import xml_answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dataworks.client.calls import APIS, Api, Call, int64
+from airflow_provider_dataworks.arguments import int64
+from airflow_provider_dataworks.client.calls import APIS, Api, Call
 from airflow_provider_dataworks.client.credentials import Credentials, without_keys
 from airflow_provider_dataworks.client.decoding import Reply, clock_skew, decode, retry_after
 from airflow_provider_dataworks.client.replies import decipher

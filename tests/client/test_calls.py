@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dataworks.client.calls import APIS, Api, Call, int64, seconds
+from airflow_provider_dataworks.arguments import int64, seconds
+from airflow_provider_dataworks.client.calls import APIS, Api, Call
 from airflow_provider_dataworks.client.settings import API_2020, API_2024, API_VERSIONS
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from fake_dataworks import START
 
-from airflow_provider_dataworks.client.decoding import Reply, clock_skew, decode, items, number, retry_after, text
+from airflow_provider_dataworks.client.decoding import Reply, clock_skew, decode, items, retry_after, text
+from airflow_provider_dataworks.client.safe_values import whole_number
 
 DEEP = 100_000
 BILLION_LAUGHS = (
@@ -120,7 +121,7 @@ def test_xml_entities_are_refused_at_once(body: bytes):
         pytest.param({"x-ratelimit-user-api": "TimeLeft:" + "9" * 5000}, None, id="time left beyond parsing"),
         pytest.param({"x-ratelimit-user-api": "garbage"}, None, id="ratelimit garbage"),
         pytest.param({"retry-after": "30"}, 30.0, id="seconds"),
-        pytest.param({"retry-after": "0"}, 0.0, id="zero seconds"),
+        pytest.param({"retry-after": "0"}, None, id="zero seconds is no hint"),
         pytest.param({"retry-after": "-30"}, None, id="negative seconds"),
         pytest.param({"retry-after": "30.5"}, None, id="broken seconds"),
         pytest.param({"retry-after": "later"}, None, id="words"),
@@ -132,8 +133,8 @@ def test_xml_entities_are_refused_at_once(body: bytes):
         ),
         pytest.param(
             {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": "Wed, 21 Oct 2026 07:28:30 GMT"},
-            0.0,
-            id="date in the past",
+            None,
+            id="date in the past is no hint",
         ),
         pytest.param({"retry-after": "Mon, 21 Sep 2026 14:14:00 GMT"}, 40.0, id="date without Date, by our own clock"),
         pytest.param(
@@ -185,7 +186,23 @@ def test_the_first_field_that_holds_something_is_taken(payload: dict[str, Any], 
     [
         (5, 5),
         ("5", 5),
-        (" 5 ", 5),
+        ("0005", 5),
+        (2**63 - 1, 2**63 - 1),
+        ("9223372036854775807", 2**63 - 1),
+        (2**63, None),
+        ("9223372036854775808", None),
+        (0, None),
+        (-1, None),
+        ("-5", None),
+        ("+5", None),
+        (" 5", None),
+        ("5\n", None),
+        ("1_0", None),
+        ("\uff15", None),
+        ("1e4", None),
+        (11668.0, None),
+        (11668.7, None),
+        (True, None),
         (None, None),
         ("", None),
         ("five", None),
@@ -195,8 +212,8 @@ def test_the_first_field_that_holds_something_is_taken(payload: dict[str, Any], 
     ],
 )
 def test_whole_numbers_come_as_numbers_or_text(value: Any, expected: int | None):
-    """XML knows only text, and JSON of another world knows infinity."""
-    assert number(value) == expected
+    """XML knows only text, and JSON of another world knows infinity; an id is a positive 64-bit number, or none."""
+    assert whole_number(value) == expected
 
 
 ONE, OTHER = {"DIJobId": "1", "JobStatus": "Running"}, {"DIJobId": "2", "JobStatus": "Stopped"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fake_dataworks import Clock
 
-from airflow_provider_dataworks.client.pace import SLACK, Pace, shared_pace
+from airflow_provider_dataworks.client.pace import LONGEST_HOLD, SLACK, Pace, shared_pace
 
 
 @pytest.mark.parametrize("qps", [1, 5, 50])
@@ -62,9 +62,32 @@ def test_a_hold_keeps_everybody_back():
     assert (held, free) == (30.0, 0.0)
 
 
-def test_no_hold_is_forgotten_for_being_long():
-    """A day is more than anybody should be kept waiting; an hour is not."""
+@pytest.mark.parametrize("asked", [301, 86_400, 9_999_999.999, float("inf")])
+def test_no_answer_holds_everybody_for_more_than_minutes(asked: float):
+    """It may be absurd, and no process could be told to go on."""
     pace = Pace(5, lambda: 100.0)
-    pace.hold(86400)
+    pace.hold(asked)
 
-    assert pace.reserve() == 3600.0
+    assert (pace.held(), pace.reserve()) == (LONGEST_HOLD, LONGEST_HOLD) == (300.0, 300.0)
+
+
+def test_a_hold_is_known_until_it_is_over():
+    """It is no slot: whoever asks for how long has taken none."""
+    clock = Clock(100.0)
+    pace = Pace(1, clock)
+    before = pace.held()
+    pace.hold(20)
+    clock.time += 15
+    during = pace.held()
+    clock.time += 5
+
+    assert (before, during, pace.held(), pace.reserve()) == (0.0, 5.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("qps", [1 / 3600, 0.001, 0.01, 1])
+def test_a_low_rate_is_kept_however_many_wait(qps: float):
+    """Fifty at once, which makes a queue of hours."""
+    pace = Pace(qps, lambda: 100.0)
+    waits = [pace.reserve() for _ in range(50)]
+
+    assert waits == pytest.approx([number * (1 / qps + SLACK) for number in range(50)])

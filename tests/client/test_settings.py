@@ -201,6 +201,15 @@ def test_a_limit_that_is_no_sensible_number_is_refused(field: str, value: Any):
         Settings("https://h", **{field: value})
 
 
+@pytest.mark.parametrize("rate", [1 / 3601, 1e-5, 5e-324])
+def test_a_rate_of_less_than_a_call_an_hour_is_refused(rate: float):
+    """It could not be kept: such moments are further off than any that was meant."""
+    with pytest.raises(DataWorksInvalidRequest, match=r"^max_qps: .* is less than one call an hour"):
+        Settings("https://h", max_qps=rate)
+
+    assert Settings("https://h", max_qps=1 / 3600).max_qps == 1 / 3600
+
+
 @pytest.mark.parametrize("path", ["ca.pem", "./ca.pem", "~/ca.pem", "", "https://example.com/ca.pem"])
 def test_a_file_of_authorities_needs_an_absolute_path(path: str):
     """A relative one would be another file in each of Airflow's processes."""

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from fake_dataworks import JOB, START, Drive, lose, refuse, spoil
 
-from airflow_provider_dataworks.client import calls, changes
+from airflow_provider_dataworks import arguments
+from airflow_provider_dataworks.client import changes
 from airflow_provider_dataworks.client.changes import Change, Plan
 from airflow_provider_dataworks.client.replies import JobStatus
 from airflow_provider_dataworks.exceptions import (
@@ -192,7 +193,7 @@ def test_the_offset_is_kept_unless_a_start_time_is_given(drive: Drive) -> None:
 def test_a_wrong_start_time_is_named(value: Any, field: str) -> None:
     """It would reset the offset to nonsense."""
     with pytest.raises(DataWorksInvalidRequest, match=field):
-        calls.start_time(value, now=START)
+        arguments.start_time(value, now=START)
 
 
 @pytest.mark.parametrize(
@@ -200,4 +201,4 @@ def test_a_wrong_start_time_is_named(value: Any, field: str) -> None:
 )
 def test_a_start_time_is_read(value: Any, expected: int | None) -> None:
     """As a number, as its digits, or not at all."""
-    assert calls.start_time(value, now=START) == expected
+    assert arguments.start_time(value, now=START) == expected

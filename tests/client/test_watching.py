@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
-from fake_dataworks import PROJECT, FakeDataWorks, answer, refuse
+from fake_dataworks import PROJECT, FakeDataWorks, answer, refuse, serve
 from virtual_time import run_virtually
 
+from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.client.asking import Send, Service
 from airflow_provider_dataworks.client.calls import APIS
 from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
@@ -42,6 +45,8 @@ class Scene:
 
     def __init__(self, *, project_id: int | None = PROJECT, max_qps: float = 1000) -> None:
         loop = asyncio.get_running_loop()
+        # Seconds that the answer about a job, or to an operation, takes; and the waits of those that never come.
+        self.slow: dict[int | str, float] = {}
         self.now = loop.time
         self.dataworks = FakeDataWorks(self.epoch)
         self.dataworks.jobs.clear()
@@ -62,7 +67,7 @@ class Scene:
         """Send without waiting for anything real."""
         self.calls.append((self.now(), send.call.action))
         self.asked.append((self.now(), send.call.di_job_id))
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.slow.get(send.call.di_job_id or send.call.action, 0))
         return self._session.exchange(send)
 
     def wait(self, job_id: int, *, seconds: float = 3600, poll: float = 30, verdict: Any = None) -> asyncio.Task[DIJob]:
@@ -186,42 +191,76 @@ def test_a_failed_job_is_asked_for_its_text() -> None:
     play(work)
 
 
-def test_forty_waits_take_a_line_for_each_kind_of_news(caplog: pytest.LogCaptureFixture) -> None:
-    """In the triggerer's log they stand among those of everybody else."""
+class Told(logging.Handler):
+    """Keeps each line with the task whose log it belongs to, as Airflow's triggerer tells them apart: by context."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[tuple[str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((TASK.get(), record.getMessage()))
+
+
+TASK: ContextVar[str] = ContextVar("TASK", default="nobody's")
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[str, str]]]:
+    """What the watcher logged, and in whose log."""
+    handler = Told()
+    watching.log.addHandler(handler)
+    watching.log.setLevel(logging.INFO)
+    yield handler.lines
+    watching.log.removeHandler(handler)
+    watching.log.setLevel(logging.NOTSET)
+
+
+async def as_task(scene: Scene, job_id: int) -> Any:
+    """Wait for a job in a context of its own."""
+    TASK.set(f"task of {job_id}")
+    return await scene.wait(job_id)
+
+
+def test_the_news_of_each_wait_stand_in_the_log_of_its_own_task(told: list[tuple[str, str]]) -> None:
+    """Not in that of whoever began the watcher, who may be another team, and long gone."""
 
     async def work(scene: Scene) -> None:
-        ids = scene.jobs(39, "Running", "Running", "Stopping", "Stopping", "Stopped")
-        scene.dataworks.add(40, "Running", "Stopping", "Stopped")
-        await asyncio.gather(*(scene.wait(job_id) for job_id in [*ids, 40]))
+        scene.dataworks.add(1, "Running", "Stopped")
+        scene.dataworks.add(2, "Running", "Running", "Stopping", "Stopped")
+        await asyncio.gather(*(asyncio.create_task(as_task(scene, job_id)) for job_id in (1, 2)))
 
-    with caplog.at_level(logging.INFO):
-        play(work)
+    play(work)
 
-    assert [record.getMessage() for record in caplog.records] == [
-        "DI jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 30 more are Running now.",
-        "DI job 40 is Stopping now.",
-        "DI jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 29 more are Stopping now.",
-        "DI job 40 is Stopped now.",
-        "DI jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 29 more are Stopped now.",
+    assert [line for line in told if line[0] == "task of 1"] == [
+        ("task of 1", "DI job 1 is Running now."),
+        ("task of 1", "DI job 1 is Stopped now."),
     ]
+    assert [text for task, text in told if task == "task of 2"] == [
+        "DI job 2 is Running now.",
+        "DI job 2 is Stopping now.",
+        "DI job 2 is Stopped now.",
+    ]
+    assert {task for task, _ in told} == {"task of 1", "task of 2"}
 
 
-def test_forty_looks_that_fail_alike_are_one_warning_a_round(caplog: pytest.LogCaptureFixture) -> None:
-    """One that fails otherwise is another."""
+def test_trouble_is_told_to_each_wait_that_it_is_about_once(told: list[tuple[str, str]]) -> None:
+    """An outage is no news in each round; its end is."""
 
     async def work(scene: Scene) -> None:
-        ids = scene.jobs(39, "Stopped")
-        scene.dataworks.script("GetDIJob", *[answer(502)] * 39)
-        await asyncio.gather(*(scene.wait(job_id) for job_id in [*ids, 4711]), return_exceptions=True)
+        scene.dataworks.add(1, "Running", "Running", "Stopped")
+        scene.dataworks.add(2, "Stopped")
+        scene.dataworks.script("GetDIJob", *[serve, answer(502), answer(502), answer(502)])
+        await asyncio.create_task(as_task(scene, 1))
+        await asyncio.create_task(as_task(scene, 2))
 
-    with caplog.at_level(logging.WARNING):
-        play(work, project_id=None)
-    lines = [record.getMessage() for record in caplog.records]
+    play(work, project_id=None)
 
-    assert len(lines) == 2
-    assert lines[0].startswith("GetDIJob of DI job 1 failed (HTTP 502)")
-    assert lines[0].endswith(" So did 38 more looks of this round.")
-    assert lines[1].startswith("GetDIJob of DI job 4711 failed")
+    lines = [text for task, text in told if task == "task of 1"]
+    assert lines[0] == "DI job 1 is Running now."
+    assert lines[1].startswith("DI job 1 could not be looked at, and is looked at again: GetDIJob of DI job 1 failed")
+    assert lines[2:] == ["DI job 1 can be looked at again; it is still Running.", "DI job 1 is Stopped now."]
+    assert [text for task, text in told if task == "task of 2"] == ["DI job 2 is Stopped now."]
 
 
 def test_a_workspace_that_may_not_be_listed_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -305,6 +344,131 @@ def test_a_mistake_in_one_verdict_ends_its_own_wait_only() -> None:
         assert done[1].status is JobStatus.STOPPED
 
     play(work)
+
+
+def test_a_mistake_in_reading_a_page_harms_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each job is asked for by itself then."""
+
+    async def work(scene: Scene) -> None:
+        def broken(self: Listing, *_: Any) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(Listing, "seen", broken)
+        done = await asyncio.gather(*(scene.wait(job_id) for job_id in scene.jobs(4, "Stopped")))
+
+        assert {job.status for job in done} == {JobStatus.STOPPED}
+        assert (scene.count("ListDIJobs"), scene.count("GetDIJob")) == (1, 4)
+
+    play(work)
+
+
+@pytest.mark.parametrize("field", [{"JobStatus": None}, {"DIJobId": 11668.7}, {"JobStatus": "\ud83d"}], ids=repr)
+def test_one_odd_job_on_a_page_harms_no_other(field: dict[str, Any]) -> None:
+    """The others are told by the page, and its own wait by a look at it alone."""
+
+    async def work(scene: Scene) -> None:
+        ids = scene.jobs(4, "Stopped")
+
+        def odd(request: httpx.Request, serve: Any) -> httpx.Response:
+            page = serve().json()
+            page["DIJobPaging"]["DIJobs"][2].update(field)
+            return httpx.Response(200, content=json.dumps(page).encode())
+
+        scene.dataworks.script("ListDIJobs", odd)
+        done = await asyncio.gather(*(scene.wait(job_id) for job_id in ids))
+
+        assert {job.status for job in done} == {JobStatus.STOPPED}
+        assert scene.count("ListDIJobs") == 1
+        # A status that cannot be read as text is one that nobody documents, and is waited on.
+        assert scene.count("GetDIJob") == 1
+
+    play(work)
+
+
+NEVER = float("inf")
+
+
+@pytest.mark.parametrize("hangs", [35.0, NEVER], ids=["a while", "for ever"])
+def test_a_look_that_hangs_starves_no_other_wait(hangs: float) -> None:
+    """Those of a round, and those that come later, are looked at in time."""
+
+    async def work(scene: Scene) -> None:
+        for job_id in range(1, 6):
+            scene.dataworks.add(job_id, "Running", "Running", "Stopped")
+        scene.slow[3] = hangs
+        hung = scene.wait(3, seconds=7200, poll=30)
+        others = [scene.wait(job_id, seconds=100, poll=30) for job_id in (1, 2, 4)]
+        await asyncio.sleep(12)
+        others.append(scene.wait(5, seconds=100, poll=30))
+        done = await asyncio.gather(*others)
+
+        assert {job.status for job in done} == {JobStatus.STOPPED}
+        assert scene.now() < 12 + 80
+        hung.cancel()
+        await asyncio.gather(hung, return_exceptions=True)
+
+    play(work, project_id=None)
+
+
+def test_a_page_that_hangs_makes_no_false_time_out() -> None:
+    """Whoever is at the deadline takes a last look alone, as long as pages do not come."""
+
+    async def work(scene: Scene) -> None:
+        ids = scene.jobs(5, "Running", "Stopped")
+        scene.slow["ListDIJobs"] = NEVER
+        early = [scene.wait(job_id, seconds=60) for job_id in ids[:3]]
+        await asyncio.sleep(30)
+        late = [scene.wait(job_id, seconds=60) for job_id in ids[3:]]
+        for job_id in ids:
+            scene.dataworks.add(job_id, "Stopped")
+        done = await asyncio.gather(*early, *late)
+
+        assert {job.status for job in done} == {JobStatus.STOPPED}
+        assert scene.now() < 30 + 60 + 30
+        assert scene.count("GetDIJob") == 5
+
+    play(work)
+
+
+def test_a_last_look_begins_at_the_deadline_or_later() -> None:
+    """One that began before it, and came back after it, is not taken for the last one."""
+
+    async def work(scene: Scene) -> None:
+        scene.dataworks.add(7, "Running", "Stopped")
+        scene.slow[7] = 8
+        assert (await scene.wait(7, seconds=15, poll=12)).status is JobStatus.STOPPED
+        assert scene.count("GetDIJob") == 2
+
+    play(work, project_id=None)
+
+
+def test_a_hint_on_an_error_of_the_service_holds_for_everybody_too() -> None:
+    """As one on throttling does."""
+
+    async def work(scene: Scene) -> None:
+        ids = scene.jobs(3, "Stopped")
+        scene.dataworks.script("ListDIJobs", answer(503, "<html>", {"retry-after": "200"}))
+        await asyncio.gather(*(scene.wait(job_id) for job_id in ids))
+
+        assert scene.calls[1][0] - scene.calls[0][0] >= 200
+
+    play(work)
+
+
+def test_an_absurd_hint_holds_waits_for_minutes_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """Ten billion milliseconds are four months; in one line, however many wait."""
+
+    async def work(scene: Scene) -> None:
+        ids = scene.jobs(3, "Stopped")
+        scene.dataworks.script("GetDIJob", refuse("Throttling.User", 429, headers={"x-acs-retry-after": "9999999999"}))
+        await asyncio.gather(*(scene.wait(job_id, poll=12) for job_id in ids))
+
+        assert scene.now() < 300 + 30
+
+    with caplog.at_level(logging.INFO):
+        play(work, project_id=None, max_qps=0.5)
+    told = [record.getMessage() for record in caplog.records if "asked callers of this account to wait" in record.msg]
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("hint", [{"x-acs-retry-after": "200000"}, {"retry-after": "200"}])

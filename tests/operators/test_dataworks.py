@@ -172,11 +172,11 @@ def test_a_job_that_failed_after_an_earlier_trys_stop_fails_the_retry_too(
 
 
 def test_an_initialized_job_whose_stop_is_accepted_is_waited_for(
-    execute: Callable[..., dict[str, Any]], emulator: Emulator
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
 ) -> None:
     """A start may be under way: the stop is sent."""
     emulator.add_job(JOB, "Stopped", stop_seconds=5, start_seconds=600)
-    DataWorksHook().start_di_job(JOB)
+    on_clock(DataWorksHook(), clock).start_di_job(JOB)
 
     result = execute()
 

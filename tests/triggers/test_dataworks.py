@@ -92,8 +92,6 @@ def test_names_of_an_earlier_release_stay_accepted() -> None:
         RENAMED: ClassVar[dict[str, str]] = {"job": "di_job_id", "end_time": "deadline"}
 
     assert Later(job=5, end_time=9.5).serialize()[1]["di_job_id"] == 5
-    with pytest.raises(TypeError, match="unheard"):
-        Later(job=5, end_time=9.5, unheard=1)
 
 
 @pytest.mark.usefixtures("soon", "connect")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safe import assert_event, assert_safe, assert_safe_error
 
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus
 from airflow_provider_dataworks.exceptions import DataWorksError
-from airflow_provider_dataworks.triggers.events import event_for, outcome_of
+from airflow_provider_dataworks.triggers.events import event_for, outcome_of, report_of
 
 JOB_FIELDS = {"id": 7, "status": "Stopped", "project_id": 1, "name": None, "error_message": None, "job_type": None}
 ERRORS = [
@@ -90,3 +95,96 @@ def test_a_class_that_is_not_known_is_a_plain_error_with_its_text(name: str) -> 
     assert type(caught.value) is DataWorksError
     assert caught.value.code == "X"
     assert not hasattr(caught.value, "odd")
+
+
+# Anything at all
+
+texts = st.one_of(st.text(st.characters(), max_size=20), st.sampled_from(["\ud83d", "a\n\x1b[31m\u2028", "x" * 9_000]))
+values = st.recursive(
+    st.one_of(
+        *(st.none(), st.booleans(), st.integers(), st.floats(), texts, st.binary(max_size=5)),
+        st.sampled_from([10**400, -(10**400), float("nan"), float("inf"), 7, "DIJobFailed", "DataWorksUnavailable"]),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+    max_leaves=8,
+)
+FACTS = sorted({name for error in ERRORS for name in vars(error)} | {"class", "odd"})
+events = st.one_of(
+    values,
+    st.dictionaries(st.sampled_from([*JOB_FIELDS]), values).map(
+        lambda fields: {"outcome": "settled", "job": {**JOB_FIELDS, **fields}}
+    ),
+    st.dictionaries(st.sampled_from(FACTS), values).map(
+        lambda facts: {"outcome": "failed", "error": {"class": "DataWorksThrottled", "message": "m", **facts}}
+    ),
+)
+quick = settings(max_examples=300, deadline=None, database=None, derandomize=True)
+
+
+@quick
+@given(events)
+def test_any_event_is_a_safe_job_or_a_safe_error(event: Any) -> None:
+    """Of ours, whatever another version, or a hand, put there."""
+    assert isinstance(report_of(event), dict)
+    try:
+        job = outcome_of(event)
+    except DataWorksError as error:
+        assert_safe_error(error)
+    else:
+        assert_safe([job.id, job.status, job.project_id, job.name, job.error_message, job.job_type], 4_000)
+        assert job.id > 0
+
+
+@quick
+@given(st.sampled_from(ERRORS), st.dictionaries(st.sampled_from(FACTS), values), values)
+def test_any_outcome_is_an_event_that_can_be_stored(error: DataWorksError, facts: dict[str, Any], report: Any) -> None:
+    """Whatever stands in an error, such as the words of a secrets backend."""
+    known = copy.copy(error)
+    vars(known).update(facts)
+
+    assert_event(event_for(known, report))
+
+
+@quick
+@given(texts, texts, texts, values)
+def test_any_job_is_an_event_that_can_be_stored(status: str, name: str, message: str, report: Any) -> None:
+    """Also one that some other code made."""
+    event = event_for(DIJob(7, status, name=name, error_message=message), report)
+
+    assert_event(event)
+    assert outcome_of(cross(event)).id == 7
+
+
+@pytest.mark.parametrize(
+    "event", [10**5000, {"outcome": "failed", "error": {"class": 10**5000, "message": "m"}}], ids=["event", "class"]
+)
+def test_a_number_too_long_to_be_written_is_no_event(event: Any) -> None:
+    """Python refuses to show it."""
+    with pytest.raises(DataWorksError, match="not understood"):
+        outcome_of(event)
+
+
+@pytest.mark.parametrize("retry_after", [float("nan"), float("inf"), -1, 1e300, 10**400, True])
+def test_a_wait_that_nobody_could_ask_for_is_no_fact(retry_after: Any) -> None:
+    """Airflow would fail over it as it plans the retry."""
+    with pytest.raises(DataWorksError, match="not understood"):
+        outcome_of(
+            {"outcome": "failed", "error": {"class": "DataWorksThrottled", "message": "m", "retry_after": retry_after}}
+        )
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        ({"by_us": True, "request_id": "R"}, {"by_us": True, "request_id": "R"}),
+        ({"status_before": "a\ud83d"}, {"status_before": "a\ufffd"}),
+        (None, {}),
+        ([1], {}),
+        ({"a": "x" * 4000, **{str(n): "x" * 4000 for n in range(6)}}, {}),
+        (functools.reduce(lambda inner, _: {"a": inner}, range(100), {}), {}),
+    ],
+    ids=["plain", "odd text", "none", "list", "too much", "too deep"],
+)
+def test_what_a_task_gave_along_comes_back(report: Any, expected: dict[str, Any]) -> None:
+    """As far as it can be stored."""
+    assert report_of(cross(event_for(DIJob(7, "Stopped"), report))) == expected
