@@ -136,6 +136,11 @@ class RequestMemory:
         """Take the note back: what was to be sent certainly did not arrive. An earlier try's note stays."""
         self._keep(self.earlier or RequestNote(self._di_job_id, withdrawn=True, at=self._now()))
 
+    def leave_doubt(self) -> None:
+        """Note, for a try that ends before it looked, that an earlier one may have asked, where nothing tells."""
+        if self.blind:
+            self._keep(RequestNote(self._di_job_id, at=self._now()))
+
     def deadline(self, otherwise: float) -> float:
         """
         Return the epoch second at which this task's wait ends, fixed when this is first asked: retries do not move it.
@@ -208,7 +213,7 @@ def asked_to_stop(context: Mapping[str, Any], task_ids: Iterable[str], di_job_id
     notes = [note for note in _stop_notes(task_instance, names) if note.di_job_id == di_job_id]
     if notes:
         return not all(note.withdrawn for note in notes)
-    return None if any(state in _TRIED for state in _states(context, names)) else False
+    return None if any(state in _TRIED for state in states_of(context, names)) else False
 
 
 def _stop_notes(task_instance: Any, task_ids: Iterable[str], **where: str) -> Iterator[RequestNote]:
@@ -216,8 +221,8 @@ def _stop_notes(task_instance: Any, task_ids: Iterable[str], **where: str) -> It
     yield from filter(None, map(RequestNote.read, found or ()))
 
 
-def _states(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | None]:
-    """Yield the states of these tasks; of mapped ones only that of the asking task's own index, if it has one."""
+def states_of(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | None]:
+    """Yield the states of these tasks of the run; of mapped ones only that of the asking task's own index, if any."""
     task_instance = context["ti"]
     index = getattr(task_instance, "map_index", -1)
     if hasattr(task_instance, "get_task_states"):

@@ -149,6 +149,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         except OutsideMaintenanceWindow as error:
             if self.outside_window != "skip" or memory.asked_now:
                 raise
+            memory.leave_doubt()
             self.log.warning("Skipped, nothing was touched: %s", error.message)
             raise AirflowSkipException(error.message) from None
 

@@ -79,9 +79,16 @@ def nobody_is_asked_for_nothing(book: Book) -> Iterator[str]:
 
 
 def permanent_refusals_end_at_once(book: Book) -> Iterator[str]:
-    """After a refusal that is permanent nothing of the kind is sent again, and the task is not tried again."""
+    """
+    After a refusal that is permanent nothing of the kind is sent again, and the task is not tried again.
+
+    What a refused stop or start means is decided by a look at the job; where that was lost, a retry may ask again.
+    """
     for place, call in enumerate(book.service.calls):
         if not call.permanent or call.action == "ListDIJobs" or call.process.outcome == "killed":
+            continue
+        after = [each for each in book.service.calls[place + 1 :] if each.process is call.process]
+        if call.action in ("StopDIJob", "StartDIJob") and after and all(each.told is None for each in after):
             continue
         for later in book.service.calls[place + 1 :]:
             mine = later.process.task == call.process.task and later.process.since_clear == call.process.since_clear

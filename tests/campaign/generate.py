@@ -25,13 +25,19 @@ def fault(draw: random.Random, kind: str) -> Fault:
     if kind == "slow":
         seconds, times = draw.choice((1.0, 5.0, 9.0)), draw.choice((1, 2, 6))
     if kind == "early running":
-        return Fault(kind, "GetDIJob", 0, 1)
+        return Fault(kind, "GetDIJob", 0, 1)  # once a schedule, see below: two of them are no better than a lie
     if kind in ("refused", "quota"):
         times = 1
     action, skip = draw.choice(_ACTIONS), draw.choice((0, 0, 0, 0, 1, 1, 2, 3, 6))
     if action in ("StopDIJob", "StartDIJob") and skip > 1:
         skip = 0
     return Fault(kind, action, skip, times, draw.random() < 0.6, draw.randrange(48), seconds)
+
+
+def _at_most_one(faults: tuple[Fault, ...], kind: str) -> tuple[Fault, ...]:
+    """Return the faults with the first of a kind only."""
+    first = next((each for each in faults if each.kind == kind), None)
+    return tuple(each for each in faults if each.kind != kind or each is first)
 
 
 FAULTS = (
@@ -109,7 +115,7 @@ def schedule(seed: int, without: Collection[str] = ()) -> Schedule:
         found["window"] = draw.choice((3000.0, 700.0, 130.0, 60.0, 25.0)) + round(draw.random() * 20, 2)
         found["min_remaining"] = draw.choice((0.0, 10.0, 60.0, 600.0))
         found["outside_window"] = draw.choice(("fail", "fail", "skip"))
-    found["faults"] = _some(draw, 0.75, 5, lambda: fault(draw, draw.choice(kinds)))
+    found["faults"] = _at_most_one(_some(draw, 0.75, 5, lambda: fault(draw, draw.choice(kinds))), "early running")
     found["outages"] = _some(draw, 0.1, 1, lambda: _outage(draw, draw.choice(_OUTAGES)))
     found["deeds"] = _some(draw, 0.3, 3, lambda: _deed(draw))
     found["kills"] = _some(

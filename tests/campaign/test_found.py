@@ -22,7 +22,6 @@ def holds(schedule: Schedule, *checks: str) -> None:
 # What may have arrived
 
 
-@not_yet("D")
 def test_a_stop_that_was_answered_202_without_a_body_counts_as_sent() -> None:
     """The stop had its effect; the restart has to start the job."""
     holds(
@@ -32,7 +31,6 @@ def test_a_stop_that_was_answered_202_without_a_body_counts_as_sent() -> None:
     )
 
 
-@not_yet("D")
 def test_a_stop_that_was_answered_201_without_a_body_counts_as_sent() -> None:
     """As with 202."""
     holds(
@@ -42,7 +40,6 @@ def test_a_stop_that_was_answered_201_without_a_body_counts_as_sent() -> None:
     )
 
 
-@not_yet("D")
 def test_a_stop_that_was_answered_204_counts_as_sent() -> None:
     """As with 202."""
     holds(
@@ -52,7 +49,6 @@ def test_a_stop_that_was_answered_204_counts_as_sent() -> None:
     )
 
 
-@not_yet("D")
 def test_a_stop_that_was_answered_206_counts_as_sent() -> None:
     """As with 202."""
     holds(
@@ -62,7 +58,6 @@ def test_a_stop_that_was_answered_206_counts_as_sent() -> None:
     )
 
 
-@not_yet("D")
 def test_a_stop_that_was_answered_by_a_redirect_counts_as_sent() -> None:
     """Something in between answered 302; the service had carried it out."""
     holds(
@@ -70,7 +65,6 @@ def test_a_stop_that_was_answered_by_a_redirect_counts_as_sent() -> None:
     )
 
 
-@not_yet("D")
 def test_a_stop_that_was_answered_by_a_404_of_another_counts_as_sent() -> None:
     """Something in between answered 404 in HTML."""
     holds(
@@ -80,13 +74,11 @@ def test_a_stop_that_was_answered_by_a_404_of_another_counts_as_sent() -> None:
     )
 
 
-@not_yet("D")
 def test_after_a_429_of_another_the_job_is_looked_at() -> None:
     """Without the service's envelope a 429 says nothing about the effect."""
     holds(Schedule(faults=(Fault("something in between", "StopDIJob", variant=13),)), "last look")
 
 
-@not_yet("D")
 def test_a_job_that_may_be_starting_is_not_taken_for_one_that_never_ran() -> None:
     """Initialized, and the stop was answered by something in between: it may be starting."""
     holds(
@@ -100,7 +92,6 @@ def test_a_job_that_may_be_starting_is_not_taken_for_one_that_never_ran() -> Non
     )
 
 
-@not_yet("D")
 def test_a_job_that_failed_after_our_stop_is_ours_without_a_store() -> None:
     """On 2.11 a worker is killed after the stop, and the job ends Failed before the retry."""
     holds(
@@ -108,7 +99,6 @@ def test_a_job_that_failed_after_our_stop_is_ours_without_a_store() -> None:
     )
 
 
-@not_yet("D")
 def test_a_job_that_finished_after_our_stop_is_ours_without_a_store() -> None:
     """The same with Finished."""
     holds(
@@ -118,7 +108,6 @@ def test_a_job_that_finished_after_our_stop_is_ours_without_a_store() -> None:
     )
 
 
-@not_yet("D")
 def test_a_job_that_failed_after_our_stop_is_ours_after_a_clear_without_a_store() -> None:
     """On 2.11 a person clears stop and work of a job that ended Failed."""
     holds(
@@ -128,39 +117,33 @@ def test_a_job_that_failed_after_our_stop_is_ours_after_a_clear_without_a_store(
     )
 
 
-@not_yet("D")
 def test_a_last_try_that_is_killed_at_once_does_not_hide_what_an_earlier_one_did() -> None:
     """The XComs of the first try are gone, and the second tells nothing any more."""
     holds(Schedule(retries=1, kills=(Kill("stop", 1, 10), Kill("stop", 2, 0))), "left down")
 
 
-@not_yet("D, Airflow 3.4")
 def test_a_clear_that_discards_the_store_does_not_lose_the_claim() -> None:
     """Airflow 3.4 discards the task's store as a person clears it."""
     holds(Schedule(airflow="3.4", clears=(Clear("stop", "stop"),)), "left down", "stopped_by_this_run")
 
 
-@not_yet("D, below Airflow 3.3")
 def test_a_cleared_try_that_cannot_look_does_not_lose_the_claim_without_a_store() -> None:
     """On 2.11 the note is gone with the XComs, and the try that follows the clear ends before it knows anything."""
     throttled = Fault("throttle", "GetDIJob", skip=2, times=2, seconds=90.0)
     holds(Schedule(airflow="2.11", retries=0, faults=(throttled,), clears=(Clear("stop", "stop"),)), "left down")
 
 
-@not_yet("D, Airflow 3.4")
 def test_a_cleared_try_that_cannot_look_does_not_lose_the_claim_with_its_store() -> None:
     """The same on 3.4, where the store is discarded too."""
     throttled = Fault("throttle", "GetDIJob", skip=2, times=2, seconds=90.0)
     holds(Schedule(airflow="3.4", retries=0, faults=(throttled,), clears=(Clear("stop", "stop"),)), "left down")
 
 
-@not_yet("D, Airflow 3.4")
 def test_a_clear_after_the_work_does_not_lose_the_claim() -> None:
     """The same, with the work cleared too."""
     holds(Schedule(airflow="3.4", deferrable=True, clears=(Clear("stop", "work"),)), "left down", "stopped_by_this_run")
 
 
-@not_yet("a refused look is taken for a refused stop")
 def test_a_look_that_is_refused_for_good_after_a_lost_stop_ends_it() -> None:
     """Not the stop was refused but the look: it is not asked again."""
     holds(Schedule(faults=(Fault("lost", "StopDIJob"), Fault("refused", "GetDIJob", skip=1, variant=2))), "permanent")
@@ -169,37 +152,31 @@ def test_a_look_that_is_refused_for_good_after_a_lost_stop_ends_it() -> None:
 # Time
 
 
-@not_yet("E1")
 def test_no_stop_after_the_window_when_calls_wait_for_their_slot() -> None:
     """One call in 20 seconds, and 12 seconds of the window left."""
     holds(Schedule(window=12.0, max_qps=0.05), "too late")
 
 
-@not_yet("E1")
 def test_no_stop_after_the_window_when_throttled() -> None:
     """Each repetition is 20 seconds later."""
     holds(Schedule(window=25.0, faults=(Fault("throttle", "StopDIJob", times=4, seconds=20.0),)), "too late")
 
 
-@not_yet("E1")
 def test_no_stop_after_the_window_when_answers_are_lost() -> None:
     """The job is looked at and asked again, until the window has closed."""
     holds(Schedule(window=10.0, faults=(Fault("lost", "StopDIJob", times=5),)), "too late")
 
 
-@not_yet("E1")
 def test_no_stop_after_the_deadline_when_throttled() -> None:
     """The service asks for 30 seconds, and 20 were left."""
     holds(Schedule(timeout=20.0, faults=(Fault("throttle", "StopDIJob", seconds=30.0),)), "too late")
 
 
-@not_yet("E1")
 def test_no_stop_by_a_retry_after_the_deadline() -> None:
     """A first try that could not look; the second begins when the time is over."""
     holds(Schedule(timeout=20.0, faults=(Fault("gateway", "GetDIJob", times=6),)), "too late")
 
 
-@not_yet("E1")
 def test_a_restart_waits_for_what_it_started() -> None:
     """The start is sent 10 seconds before the end of the time to wait."""
     holds(
@@ -208,7 +185,6 @@ def test_a_restart_waits_for_what_it_started() -> None:
     )
 
 
-@not_yet("E1")
 def test_a_retry_of_a_restart_after_its_deadline_waits_for_what_it_started() -> None:
     """DataWorks was away for longer than the restart's time to wait."""
     holds(
@@ -217,7 +193,6 @@ def test_a_retry_of_a_restart_after_its_deadline_waits_for_what_it_started() -> 
     )
 
 
-@not_yet("E1")
 def test_a_restart_that_could_not_look_goes_on_trying() -> None:
     """It waited in the triggerer for the stop to end, and DataWorks was away."""
     holds(
@@ -228,7 +203,6 @@ def test_a_restart_that_could_not_look_goes_on_trying() -> None:
     )
 
 
-@not_yet("E2")
 def test_one_absurd_hint_does_not_hold_everybody() -> None:
     """A look in the triggerer is answered with a wait of 115 days."""
     holds(
@@ -237,7 +211,6 @@ def test_one_absurd_hint_does_not_hold_everybody() -> None:
     )
 
 
-@not_yet("E2")
 def test_a_hold_does_not_outlast_the_patience_of_a_worker() -> None:
     """A look in the triggerer was asked to wait 90 seconds, and a worker's call waits with it."""
     holds(
@@ -248,13 +221,11 @@ def test_a_hold_does_not_outlast_the_patience_of_a_worker() -> None:
     )
 
 
-@not_yet("E3")
 def test_a_hint_of_zero_is_none() -> None:
     """``Retry-After: 0`` would burn all tries in no time."""
     holds(Schedule(faults=(Fault("throttle without a hint that is one", "GetDIJob", times=3),)), "wait too short")
 
 
-@not_yet("E3")
 def test_a_hint_that_is_past_is_none() -> None:
     """A ``Retry-After`` with a date that is over."""
     holds(
@@ -263,7 +234,6 @@ def test_a_hint_that_is_past_is_none() -> None:
     )
 
 
-@not_yet("E3")
 def test_a_hint_on_a_503_is_obeyed_in_the_triggerer() -> None:
     """As one on a 429 is."""
     holds(
@@ -271,13 +241,11 @@ def test_a_hint_on_a_503_is_obeyed_in_the_triggerer() -> None:
     )
 
 
-@not_yet("E3")
 def test_a_hint_on_a_503_is_obeyed_by_the_retry_policy() -> None:
     """As one on a 429 is."""
     holds(Schedule(faults=(Fault("hint on a 5xx", "GetDIJob", seconds=100.0),)), "wait too short")
 
 
-@not_yet("E5")
 def test_one_running_right_after_a_start_is_looked_at_again() -> None:
     """Reads lag behind: the job is still starting."""
     holds(
@@ -286,13 +254,11 @@ def test_one_running_right_after_a_start_is_looked_at_again() -> None:
     )
 
 
-@not_yet("E5, its relative before a start")
 def test_a_running_that_lags_behind_our_stop_is_looked_at_again() -> None:
     """The stop timed out at once; the restart is told what the job was four seconds ago."""
     holds(Schedule(timeout=1.0, lag=4.0, check=False), "left down")
 
 
-@not_yet("E5, its relative before a start")
 def test_a_running_that_lags_behind_a_lost_stop_is_looked_at_again() -> None:
     """The answer was lost, the second StopDIJob refused, and every look tells what was."""
     holds(Schedule(lag=4.0, refuses=True, faults=(Fault("lost", "StopDIJob", effect=True),)), "left down")
@@ -301,55 +267,46 @@ def test_a_running_that_lags_behind_a_lost_stop_is_looked_at_again() -> None:
 # Values from outside
 
 
-@not_yet("C")
 def test_half_an_emoji_in_a_name_ends_no_wait() -> None:
     """The triggerer cannot encode the event."""
     holds(Schedule(deferrable=True, faults=(Fault("odd value", times=20),)), "cannot be stored")
 
 
-@not_yet("C")
 def test_half_an_emoji_in_the_error_of_a_job_can_be_printed() -> None:
     """The text stands in the task's error and log."""
     holds(Schedule(status="Failed", faults=(Fault("odd value", times=20, variant=1),)), "cannot be stored", "log line")
 
 
-@not_yet("C")
 def test_half_an_emoji_in_a_request_id_can_be_noted() -> None:
     """The note is written right after the stop."""
     holds(Schedule(faults=(Fault("odd value", times=20, variant=2),)), "cannot be stored")
 
 
-@not_yet("C")
 def test_a_workspace_id_of_more_than_64_bits_ends_no_task() -> None:
     """``defer()`` fails after the stop was sent."""
     holds(Schedule(deferrable=True, faults=(Fault("odd value", times=20, variant=3),)), "cannot be stored")
 
 
-@not_yet("C")
 def test_a_request_id_of_150_kb_is_cut() -> None:
     """It would stand in XCom, note, row and log."""
     holds(Schedule(faults=(Fault("odd value", times=20, variant=4),)), "cannot be stored", "log line")
 
 
-@not_yet("C")
 def test_control_characters_in_a_name_are_not_passed_on() -> None:
     """PostgreSQL takes no NUL."""
     holds(Schedule(deferrable=True, faults=(Fault("odd value", times=20, variant=5),)), "cannot be stored", "log line")
 
 
-@not_yet("C")
 def test_an_error_text_of_100_kb_is_cut() -> None:
     """It would stand in the event."""
     holds(Schedule(deferrable=True, faults=(Fault("odd value", times=20, variant=6),)), "cannot be stored", "log line")
 
 
-@not_yet("C")
 def test_a_status_that_steers_a_terminal_is_not_printed() -> None:
     """Line ends and ESC in JobStatus."""
     holds(Schedule(faults=(Fault("odd value", "GetDIJob", times=3, variant=13),)), "cannot be stored", "log line")
 
 
-@not_yet("C")
 def test_a_status_of_100_kb_is_cut() -> None:
     """It stands in each line of the log."""
     holds(
@@ -359,13 +316,11 @@ def test_a_status_of_100_kb_is_cut() -> None:
     )
 
 
-@not_yet("C")
 def test_a_note_that_somebody_spoiled_crashes_no_restart() -> None:
     """An XCom under the name of another stop's note."""
     holds(Schedule(spoiled_note=0), "error of another kind")
 
 
-@not_yet("C")
 def test_a_note_whose_number_is_infinite_crashes_no_restart() -> None:
     """As JSON of another program may hold."""
     holds(Schedule(spoiled_note=3), "error of another kind")
@@ -374,7 +329,6 @@ def test_a_note_whose_number_is_infinite_crashes_no_restart() -> None:
 # Airflow's own look-ups
 
 
-@not_yet("F")
 def test_a_triggerer_that_cannot_read_the_connection_waits() -> None:
     """Airflow cannot tell a connection that is gone from one it cannot read for now."""
     holds(
@@ -383,7 +337,6 @@ def test_a_triggerer_that_cannot_read_the_connection_waits() -> None:
     )
 
 
-@not_yet("F")
 def test_a_worker_that_cannot_read_the_connection_says_so_in_our_words() -> None:
     """Retryable, and an error of this package."""
     holds(Schedule(deeds=(Deed("gone", 600.0, 100.0),)), "error of another kind")
@@ -392,13 +345,11 @@ def test_a_worker_that_cannot_read_the_connection_says_so_in_our_words() -> None
 # The restart
 
 
-@not_yet("I1")
 def test_a_restart_of_what_was_stopped_already_asks_nobody() -> None:
     """Nothing was stopped by this run."""
     holds(Schedule(status="Stopped"), "asked for nothing")
 
 
-@not_yet("I1")
 def test_a_restart_after_a_stop_that_was_refused_asks_nobody() -> None:
     """The key may not stop jobs."""
     holds(Schedule(faults=(Fault("refused", "StopDIJob"),)), "asked for nothing")
