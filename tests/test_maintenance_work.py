@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from emulated import JOB, connect, emulator, logged
 from emulated import real_clock as clock
 
 from airflow_provider_dataworks.emulator import Emulator
-from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
 from airflow_provider_dataworks.version_compat import DAG
 
