@@ -160,7 +160,7 @@ def test_a_file_of_authorities_that_is_none_is_an_airflow_failure(
     """Told by the field's name, whichever way the first connection would be made, and before it is."""
     connect(ca_file="/nowhere/ca.pem")
 
-    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: '/nowhere/ca\.pem' cannot be used") as caught:
+    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: the file cannot be used") as caught:
         ask(DataWorksHook())
 
     assert isinstance(caught.value, AirflowFailException)
