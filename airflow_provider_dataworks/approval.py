@@ -6,11 +6,12 @@ The question names jobs, connection, region and the end of the window. It stops 
 
 from __future__ import annotations
 
+import inspect
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.stopped_check import read_ids
@@ -30,6 +31,7 @@ class MaintenanceApprovalOperator(ApprovalOperator):
     """
     Airflow's ``ApprovalOperator``, which knows the maintenance it asks about.
 
+    :param response_timeout: time to answer, a ``timedelta``; Airflow 3.1 calls it the task's ``execution_timeout``.
     :param di_job_ids: ids of the DI jobs. (templated)
     :param window: the maintenance window, if there is one. (templated)
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
@@ -38,6 +40,8 @@ class MaintenanceApprovalOperator(ApprovalOperator):
     template_fields = (*ApprovalOperator.template_fields, "di_job_ids", "window", "dataworks_conn_id")
 
     def __init__(self, *, di_job_ids: Any, window: Any = None, dataworks_conn_id: str, **kwargs: Any) -> None:
+        if "response_timeout" not in inspect.signature(HITLOperator.__init__).parameters:
+            kwargs.setdefault("execution_timeout", kwargs.pop("response_timeout", None))
         super().__init__(**kwargs)
         self.di_job_ids = di_job_ids
         self.window = window

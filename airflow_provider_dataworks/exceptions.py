@@ -213,10 +213,19 @@ class DIJobWaitTimeout(DataWorksError):
     The DI job did not reach the state in the time given.
 
     :param last_status: the status seen last.
+    :param last_look_failed: whether it may have changed since, because the last look at the job failed.
     """
 
     _see = "wait-timed-out"
 
-    def __init__(self, message: str = "", *, last_status: str | None = None, **facts: Unpack[Facts]) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        last_status: str | None = None,
+        last_look_failed: bool = False,
+        **facts: Unpack[Facts],
+    ) -> None:
         super().__init__(message, **facts)
         self.last_status = last_status
+        self.last_look_failed = last_look_failed

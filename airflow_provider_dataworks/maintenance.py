@@ -159,7 +159,7 @@ class DIJobMaintenance(TaskGroup):
         last >> self.restart.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
         # The leaf is no teardown: without it a failed stop would end in a green run.
         last >> self.done
-        if hasattr(self.restart, "partial_kwargs"):
+        if _is_mapped(self.restart):
             self.restart >> self._outcome()
 
     def _ask_before_work(self) -> None:
@@ -170,7 +170,7 @@ class DIJobMaintenance(TaskGroup):
             # What cleans up may run at any time: who holds a lock on the source must be able to let go of it.
             if task.is_teardown:
                 continue
-            own = _argument(task, "pre_execute") if task.is_mapped else task.pre_execute
+            own = _argument(task, "pre_execute") if _is_mapped(task) else task.pre_execute
             asked = StoppedCheck(
                 self._ids,
                 tuple(self._check_args["accept"]),
@@ -178,7 +178,7 @@ class DIJobMaintenance(TaskGroup):
                 _argument(self.stop, "dataworks_conn_id", DataWorksHook.default_conn_name),
                 then=own,
             )
-            if task.is_mapped:
+            if _is_mapped(task):
                 task.partial_kwargs["pre_execute"] = asked
             else:
                 task.pre_execute = asked
@@ -231,7 +231,11 @@ class DIJobMaintenance(TaskGroup):
 
 def _argument(task: Any, name: str, default: Any = None) -> Any:
     """Return an argument of a task, mapped or not, wherever it came from."""
-    return task.partial_kwargs.get(name, default) if task.is_mapped else getattr(task, name, default)
+    return task.partial_kwargs.get(name, default) if _is_mapped(task) else getattr(task, name, default)
+
+
+def _is_mapped(task: Any) -> bool:
+    return hasattr(task, "partial_kwargs")  # Airflow 2.11 has no is_mapped
 
 
 def _checked_ids(di_job_ids: Any) -> Any:

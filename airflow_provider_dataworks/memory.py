@@ -136,6 +136,11 @@ class RequestMemory:
         """Take the note back: what was to be sent certainly did not arrive. An earlier try's note stays."""
         self._keep(self.earlier or RequestNote(self._di_job_id, withdrawn=True, at=self._now()))
 
+    def leave_doubt(self) -> None:
+        """Note, for a try that ends before it looked, that an earlier one may have asked, where nothing tells."""
+        if self.blind:
+            self._keep(RequestNote(self._di_job_id, at=self._now()))
+
     def deadline(self, otherwise: float) -> float:
         """
         Return the epoch second at which this task's wait ends, fixed when this is first asked: retries do not move it.

@@ -28,10 +28,13 @@ class DataWorksRetryPolicy(RetryPolicy):
     tries than ``retries``. See Airflow's page on retry policies (AIP-105).
 
     :param max_delay: the longest delay that is obeyed; a longer one is cut to it.
+    :param keep_own_delay: never try again sooner than the task's own ``retry_delay`` and backoff say, so that its tries
+        last as long as its author reckoned, however short the waits are that the service asks for.
     """
 
-    def __init__(self, max_delay: timedelta = timedelta(hours=1)) -> None:
+    def __init__(self, max_delay: timedelta = timedelta(hours=1), *, keep_own_delay: bool = False) -> None:
         self.max_delay = max_delay
+        self.keep_own_delay = keep_own_delay
 
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
         """Decide by the first DataWorks error among the exception and its causes; leave anything else to Airflow."""
@@ -43,9 +46,20 @@ class DataWorksRetryPolicy(RetryPolicy):
         if not found.retryable:
             return RetryDecision.fail(reason=_reason(found))
         if found.retry_after is not None and found.retry_after > 0:
+            if self.keep_own_delay and found.retry_after <= _own_delay(context, try_number).total_seconds():
+                return RetryDecision.default()
             delay = timedelta(seconds=min(found.retry_after, self.max_delay.total_seconds()))
             return _wait(delay, f"{_reason(found)}; DataWorks asked to wait {found.retry_after:g} s")
         return RetryDecision.default()
+
+
+def _own_delay(context: Any, try_number: int) -> timedelta:
+    """Return how long Airflow waits at least before a task's next try, by the task's own arguments."""
+    task = (context or {}).get("task")
+    delay = getattr(task, "retry_delay", RETRY_DELAY)
+    if getattr(task, "retry_exponential_backoff", False):
+        delay *= 2 ** min(try_number - 1, 20)
+    return min(delay, getattr(task, "max_retry_delay", None) or delay)
 
 
 def _reason(error: DataWorksError) -> str:
@@ -62,15 +76,17 @@ def _wait(delay: timedelta, reason: str) -> RetryDecision:
     return RetryDecision.retry(delay=delay, reason=reason)
 
 
-def install_retry_policy(task: Any) -> None:
+def install_retry_policy(task: Any, *, keep_own_delay: bool = False) -> None:
     """
     Give a task the policy unless its author chose one.
 
     To be called after ``super().__init__()``: only then are ``default_args`` and what ``partial()`` filled in known,
     and a mapped task's ``retry_policy=None`` would win over a default passed in earlier.
+
+    :param keep_own_delay: see :class:`DataWorksRetryPolicy`.
     """
     if AIRFLOW_V_3_3_PLUS and task.retry_policy is None:
-        task.retry_policy = DataWorksRetryPolicy()
+        task.retry_policy = DataWorksRetryPolicy(keep_own_delay=keep_own_delay)
 
 
 class MappedRetries:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataworks.client import changes
     from airflow_provider_dataworks.client.replies import DIJob, Verdict
-    from airflow_provider_dataworks.exceptions import DataWorksError
+    from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
     from airflow_provider_dataworks.version_compat import BaseOperatorLink, Context
 
@@ -102,11 +102,7 @@ class DIJobTask(MappedRetries, _Task):
         return memory.deadline(self.hook.now() + seconds(self.timeout, "timeout"))
 
     def _time_left(self, deadline: float) -> float:
-        """
-        Return the seconds until the deadline.
-
-        :raises DIJobWaitTimeout: there are none: whoever asks may send nothing any more.
-        """
+        """Return the seconds until the deadline; raise DIJobWaitTimeout where none is left: nothing may be sent."""
         left = deadline - self.hook.now()
         if left > 0:
             return left
@@ -136,17 +132,21 @@ class DIJobTask(MappedRetries, _Task):
             self._defer("execute_again", outcome.job, until, plan.deadline, plan.poll_interval, {})
 
     def execute_again(self, context: Context, event: Any = None) -> Any:
-        """
-        Begin anew, now that something can be done.
-
-        :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
-        """
+        """Begin anew, now that something can be done; raises what the wait ended in, or that its event is unknown."""
+        from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
         from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.triggers.events import outcome_of
 
         with crossing(context):
-            outcome_of(event)
+            try:
+                outcome_of(event)
+            except DIJobWaitTimeout as error:
+                raise self.too_late_to_ask(error) from None
         return self.execute(context)
+
+    def too_late_to_ask(self, error: DIJobWaitTimeout) -> DataWorksError:
+        """Return the error of a wait that ended before anything could be sent; by default that of the wait."""
+        return error
 
     def reported(
         self,

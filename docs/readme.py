@@ -1,8 +1,9 @@
-"""Write the derived parts of README: its contents, the quoted examples and the table of troubles; ``make readme``."""
+"""Write the derived parts of README: contents, quoted examples, tables of troubles and of limits; ``make readme``."""
 
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 from airflow_provider_dataworks.client.advice import Trouble
@@ -29,6 +30,13 @@ def troubles() -> str:
     return f"| trouble | cause | what to do |\n|---|---|---|\n{rows}"
 
 
+def limits() -> str:
+    """Return the table of what lines of Airflow cannot do, from where tests take the reasons to skip."""
+    found = runpy.run_path(str(ROOT / "tests" / "airflow_limits.py"), run_name="airflow_limits")["LIMITS"]
+    rows = "\n".join(f"| {limit.lines} | {limit.text} |" for limit in found.values())
+    return f"| Airflow | what to know |\n|---|---|\n{rows}"
+
+
 def _row(row: Trouble) -> str:
     seen = _CODE.sub(lambda found: f"`{found.group()}`", row.seen)
     first = f'<a id="{row.see}"></a>**{row.title}**<br>`{row.error.__name__}`' + (f"<br>{seen}" if seen else "")
@@ -48,7 +56,7 @@ def example(path: str, marker: str) -> str:
 
 def filled(text: str) -> str:
     """Return README with each derived part as it should be."""
-    for name, part in (("contents", contents(text)), ("troubles", troubles())):
+    for name, part in (("contents", contents(text)), ("troubles", troubles()), ("limits", limits())):
         pattern = re.compile(f"<!-- BEGIN {name} -->.*?<!-- END {name} -->", re.DOTALL)
         before, after = pattern.split(text)
         text = f"{before}<!-- BEGIN {name} -->\n{part}\n<!-- END {name} -->{after}"

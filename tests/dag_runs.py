@@ -1,9 +1,8 @@
-"""Run DAGs made in a test through ``dag.test()``, on a database of the test session; by Airflow 3.3's private ways."""
+"""Run DAGs made in a test through ``dag.test()``, on a database of the test session; by Airflow's private ways."""
 
 from __future__ import annotations
 
 import functools
-import os
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,17 @@ if TYPE_CHECKING:
 
 @functools.cache
 def _database() -> None:
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.utils import db
+
+    from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_0_PLUS
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # migrations of the past speak of their own deprecations
         db.initdb()
-        DagBundlesManager().sync_bundles_to_db()
+        if AIRFLOW_V_3_0_PLUS:
+            from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+            DagBundlesManager().sync_bundles_to_db()
 
 
 def run_dag(dag: DAG, conf: dict[str, Any] | None = None) -> tuple[str, Mapping[tuple[str, int], Any]]:
@@ -30,11 +33,9 @@ def run_dag(dag: DAG, conf: dict[str, Any] | None = None) -> tuple[str, Mapping[
     :param conf: what a person who triggers it would give.
     :return: state of the run, and its task instances by task id and map index.
     """
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from any_airflow import store_dag
 
     _database()
-    bag = DagBag(dag_folder=os.devnull)
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
+    store_dag(dag)
     run = dag.test(run_conf=conf)
     return str(run.state), {(ti.task_id, ti.map_index): ti for ti in run.get_task_instances()}

@@ -9,11 +9,11 @@ from typing import Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
-from airflow.sdk import DAG
 from dag_runs import run_dag
 
 from airflow_provider_dataworks.client.advice import RETRIES_LEFT
 from airflow_provider_dataworks.client.troubles import TROUBLES
+from airflow_provider_dataworks.version_compat import DAG
 
 
 def log_of_failure(task: Callable[[], Any], name: str, capfd: pytest.CaptureFixture[str]) -> str:

@@ -8,14 +8,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import DAG
+from airflow_limits import needs
+from any_airflow import ApprovalOperator
 from emulated import JOB, clock, connect, emulator, logged
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.maintenance import DIJobMaintenance, MaintenanceWindow
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator", "logged"]
+
+pytestmark = needs("approval")
 ALWAYS = MaintenanceWindow("0 0 * * *", timedelta(days=1), "UTC")
 NEVER = MaintenanceWindow("0 0 1 1 *", 60, "UTC", freeze=[("2000-01-01", "2099-01-02")])
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, task
+from any_airflow import task
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator, logged
 from emulated import real_clock as clock
@@ -16,6 +16,7 @@ from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator", "logged"]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from airflow.sdk import DAG
 from airflow.utils.types import DagRunType
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator
@@ -19,6 +18,7 @@ from emulated import real_clock as clock
 from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator"]
 EXAMPLES = sorted((Path(__file__).parent.parent / "example_dags").glob("*.py"))

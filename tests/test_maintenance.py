@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, task
-from airflow.sdk.definitions.callback import AsyncCallback
-from airflow.serialization.serialized_objects import DagSerialization
+from airflow_limits import needs
+from any_airflow import FAIL_FAST, DagSerialization, is_mapped, task
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.maintenance import DIJobMaintenance, MaintenanceWindow, overrun_alert
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator"]
 ALWAYS = MaintenanceWindow("0 0 * * *", timedelta(days=1), "UTC")
@@ -80,8 +80,8 @@ def test_it_is_wired_so_that_the_restart_always_runs(ids: Any, mapped: bool) -> 
     serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task(last)
     assert serialized.is_teardown
     assert serialized.on_failure_fail_dagrun
-    assert dag.get_task("maintenance.stop").is_mapped is mapped
-    assert restart.is_mapped is mapped
+    assert is_mapped(dag.get_task("maintenance.stop")) is mapped
+    assert is_mapped(restart) is mapped
 
 
 def test_a_group_without_work_still_restarts() -> None:
@@ -146,7 +146,7 @@ def test_a_mistake_in_one_dag_does_not_reach_the_next(wrong: dict[str, Any]) -> 
 
 def test_fail_fast_is_refused() -> None:
     """It would skip the leaf, and a failed maintenance would end in a green run."""
-    with a_dag("fast", fail_fast=True), pytest.raises(ValueError, match="fail_fast"):
+    with a_dag("fast", **{FAIL_FAST: True}), pytest.raises(ValueError, match="fail_fast"):
         DIJobMaintenance(di_job_ids=JOB)
 
 
@@ -158,11 +158,12 @@ def test_default_args_of_the_dag_hold_for_its_tasks(ids: Any) -> None:
         pass
 
     tasks = [dag.get_task(f"maintenance.{name}") for name in ("stop", "check", "restart")]
-    tasks = [task.unmap({"di_job_id": JOB}) if task.is_mapped else task for task in tasks]
+    tasks = [task.unmap({"di_job_id": JOB}) if is_mapped(task) else task for task in tasks]
     assert [task.dataworks_conn_id for task in tasks] == ["theirs"] * 3
     assert tasks[0].window == NEVER
 
 
+@needs("approval")
 @pytest.mark.parametrize("approval", [True, {}, {"subject": "Go?", "response_timeout": timedelta(minutes=5)}])
 def test_a_person_may_be_asked_first(approval: Any) -> None:
     """Nobody answering counts as no, and a no skips even the marker, so that nothing is restarted either."""
@@ -171,11 +172,19 @@ def test_a_person_may_be_asked_first(approval: Any) -> None:
 
     approve = dag.get_task("maintenance.approve")
     assert approve.defaults == ["Reject"]
+    answer_within = timedelta(minutes=5) if isinstance(approval, dict) and approval else timedelta(hours=1)
+    assert getattr(approve, "response_timeout", approve.execution_timeout) == answer_within
     assert approve.downstream_task_ids == {"maintenance.open"}
 
 
+@needs("approval")
 def test_an_overrun_can_call_somebody() -> None:
     """When the run is not over as its window closes."""
+    try:
+        from airflow.sdk.definitions.callback import AsyncCallback
+    except ImportError:  # Airflow 3.1
+        from airflow.sdk.definitions.deadline import AsyncCallback
+
     alert = overrun_alert(ALWAYS, AsyncCallback("tests.nobody.called"))
 
     assert alert.interval == timedelta(days=1)

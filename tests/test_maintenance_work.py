@@ -9,8 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, setup, task, task_group, teardown
-from airflow.serialization.serialized_objects import DagSerialization
+from any_airflow import DagSerialization, setup, task, task_group, teardown
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
@@ -20,6 +19,7 @@ from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInval
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.stopped_check import StoppedCheck
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator"]
 OTHER = 11743

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +20,6 @@ from typing import Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
-from airflow.sdk import DAG
 from packaging.requirements import Requirement
 from readme_blocks import BLOCKS, README, ROOT, Block, run_a_users_tests
 
@@ -30,10 +30,12 @@ from airflow_provider_dataworks.emulator.fixtures import (
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.maintenance import DIJobMaintenance, MaintenanceWindow
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-X.Y.Z/constraints-3.N.txt"
 COMMANDS = [words for block in BLOCKS if block.kind == "bash" for words in block.commands]
 
 
@@ -43,7 +45,7 @@ def test_nothing_is_left_out() -> None:
 
     fences = [len(re.findall(r"^\s*(```|~~~)", text, re.MULTILINE)) for text in (README, connection)]
     assert fences[0] - fences[1] == 2 * len(BLOCKS)
-    assert {block.kind for block in BLOCKS} == {"bash", "python"}
+    assert {block.kind for block in BLOCKS} == {"bash", "dockerfile", "python"}
 
 
 # Python
@@ -96,9 +98,14 @@ def a_make_target(words: list[str], emulator: Emulator) -> None:
 
 
 def an_installation(words: list[str], emulator: Emulator) -> None:
-    """It names this project, and extras that it has; or pytest."""
+    """It names this project, and extras that it has; or pytest; or Airflow and its constraint file, X.Y.Z both."""
+    options = {"--no-cache-dir"}
+    if "--constraint" in words:
+        assert words[-2:] == ["--constraint", CONSTRAINTS]
+        assert "apache-airflow==X.Y.Z" in words
+        options |= {"apache-airflow==X.Y.Z", *words[-2:]}
     assert words[1] == "install"
-    for text in words[2:]:
+    for text in [word for word in words[2:] if word not in options]:
         wanted = Requirement(text)
         assert wanted.name in (PROJECT["name"], "pytest")
         assert wanted.extras <= set(PROJECT["optional-dependencies"])
@@ -164,6 +171,19 @@ CHECKS: dict[str, Callable[[list[str], Emulator], None]] = {
 def test_commands_do_what_they_say(words: list[str], emulator: Emulator) -> None:
     """Each by what its program is; a program that is not known here fails."""
     CHECKS[words[0]](words, emulator)
+
+
+def test_the_image_is_made_as_the_installation_is() -> None:
+    """By the same command, with the version that Airflow's image knows of itself, and the same constraint file."""
+    (block,) = [block for block in BLOCKS if block.kind == "dockerfile"]
+    start, argument, command = block.text.splitlines()
+
+    assert start == "FROM apache/airflow:X.Y.Z-python3.N"
+    assert argument == f"ARG CONSTRAINTS={CONSTRAINTS}"
+    line = command.replace("${AIRFLOW_VERSION}", "X.Y.Z").replace("${CONSTRAINTS}", CONSTRAINTS)
+    program, *words = shlex.split(line)
+    assert program == "RUN"
+    assert [word for word in words if word != "--no-cache-dir"] in COMMANDS
 
 
 def test_the_pool_it_makes_counts_deferred_tasks() -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
-from airflow.sdk import DAG, RetryAction, RetryDecision
+from airflow_limits import needs
 
 from airflow_provider_dataworks import exceptions, failures
-from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.retries import DataWorksRetryPolicy
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_3_PLUS, DAG
+
+if TYPE_CHECKING or AIRFLOW_V_3_3_PLUS:
+    from airflow.sdk import RetryAction, RetryDecision
 
 TASKS = pytest.mark.parametrize("task_class", [StopDIJobOperator, DIJobStoppedSensor])
 
@@ -24,6 +28,11 @@ class AuthorsPolicy(DataWorksRetryPolicy):
 def a_dag(**default_args: Any) -> DAG:
     """Make a DAG with these defaults."""
     return DAG("d", schedule=None, start_date=datetime(2026, 1, 1), default_args=default_args)
+
+
+def has_policy(task: Any, kind: type = DataWorksRetryPolicy) -> bool:
+    """Say whether a task has a policy of this kind, or none where this Airflow knows none."""
+    return type(task.retry_policy) is kind if AIRFLOW_V_3_3_PLUS else not hasattr(task, "retry_policy")
 
 
 def decide(error: BaseException, **policy: Any) -> RetryDecision:
@@ -39,19 +48,18 @@ def test_a_task_whose_author_set_nothing_is_retried(task_class: type) -> None:
     assert task.retries == 3
     assert task.retry_delay == timedelta(minutes=1)
     assert task.retry_exponential_backoff
-    assert isinstance(task.retry_policy, DataWorksRetryPolicy)
+    assert has_policy(task)
 
 
 @TASKS
 def test_what_the_author_set_stays(task_class: type) -> None:
     """On the task or as default_args, a zero included."""
-    policy = AuthorsPolicy()
-    with a_dag(retries=7, retry_delay=timedelta(seconds=9), retry_policy=policy):
+    with a_dag(retries=7, retry_delay=timedelta(seconds=9), retry_policy=AuthorsPolicy()):
         by_default_args = task_class(task_id="a", di_job_id=1)
         by_argument = task_class(task_id="b", di_job_id=1, retries=0, retry_exponential_backoff=False)
 
     assert (by_default_args.retries, by_default_args.retry_delay) == (7, timedelta(seconds=9))
-    assert by_default_args.retry_policy is policy
+    assert has_policy(by_default_args, AuthorsPolicy)
     assert (by_argument.retries, by_argument.retry_exponential_backoff) == (0, False)
 
 
@@ -69,9 +77,10 @@ def test_mapped_tasks_get_the_same(task_class: type, given: dict[str, Any], retr
     assert mapped.retries == retries
     task = mapped.unmap({"di_job_id": 1})
     assert task.retries == retries
-    assert isinstance(task.retry_policy, DataWorksRetryPolicy)
+    assert has_policy(task)
 
 
+@needs("retry-policy")
 def test_a_throttled_task_waits_exactly_as_asked() -> None:
     """No backoff, no jitter: the service named the time."""
     decision = decide(
@@ -84,6 +93,7 @@ def test_a_throttled_task_waits_exactly_as_asked() -> None:
     assert "Throttling.User" in decision.reason
 
 
+@needs("retry-policy")
 @pytest.mark.parametrize("sent", [True, False])
 def test_a_service_that_is_down_is_waited_for_as_it_asks(sent: bool) -> None:
     """A hint on a 5xx means what one on a 429 means."""
@@ -93,6 +103,7 @@ def test_a_service_that_is_down_is_waited_for_as_it_asks(sent: bool) -> None:
     assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=90))
 
 
+@needs("retry-policy")
 @pytest.mark.parametrize("seconds", [0, -5.0, float("nan")])
 def test_a_delay_of_no_time_is_no_hint(seconds: float) -> None:
     """The tries would be over in a moment."""
@@ -100,6 +111,7 @@ def test_a_delay_of_no_time_is_no_hint(seconds: float) -> None:
         assert decide(error).action is RetryAction.DEFAULT
 
 
+@needs("retry-policy")
 def test_the_asked_delay_is_found_behind_other_errors() -> None:
     """An author's own error raised from ours keeps the wait."""
     outer = RuntimeError("maintenance step failed")
@@ -108,6 +120,7 @@ def test_the_asked_delay_is_found_behind_other_errors() -> None:
     assert decide(outer).retry_delay == timedelta(seconds=30)
 
 
+@needs("retry-policy")
 def test_an_absurd_delay_is_cut() -> None:
     """Airflow would obey a delay of a month: the policy's delay replaces max_retry_delay."""
     error = exceptions.DataWorksThrottled("busy", retry_after=10**7)
@@ -118,6 +131,7 @@ def test_an_absurd_delay_is_cut() -> None:
     assert decide(error, max_delay=timedelta(minutes=5)).retry_delay == timedelta(minutes=5)
 
 
+@needs("retry-policy")
 @pytest.mark.parametrize(
     "error",
     [
@@ -132,12 +146,14 @@ def test_without_a_hint_airflows_own_delay_applies(error: BaseException) -> None
     assert decide(error).action is RetryAction.DEFAULT
 
 
+@needs("retry-policy")
 @pytest.mark.parametrize("error", [exceptions.DataWorksForbidden("no"), failures.DataWorksQuotaExceeded("no")])
 def test_permanent_errors_are_not_retried(error: BaseException) -> None:
     """Also where a flow was run outside the hook, so that the error is no AirflowFailException."""
     assert decide(error).action is RetryAction.FAIL
 
 
+@needs("retry-policy")
 def test_newer_airflow_waits_without_using_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Airflow 3.4 offers to reschedule, bounded in time."""
     asked: list[tuple[Any, dict[str, Any]]] = []
@@ -151,3 +167,29 @@ def test_newer_airflow_waits_without_using_a_retry(monkeypatch: pytest.MonkeyPat
     assert decide(exceptions.DataWorksThrottled("busy", retry_after=8)) == "rescheduled"  # type: ignore[comparison-overlap]
     assert asked[0][0] == timedelta(seconds=8)
     assert asked[0][1]["reschedule_timeout"] == timedelta(hours=1)
+
+
+@needs("retry-policy")
+@pytest.mark.parametrize(
+    ("asked", "try_number", "action"),
+    [
+        pytest.param(5.0, 1, RetryAction.DEFAULT, id="sooner-than-its-own"),
+        pytest.param(90.0, 1, RetryAction.RETRY, id="later-than-its-own"),
+        pytest.param(90.0, 5, RetryAction.DEFAULT, id="its-own-has-grown"),
+        pytest.param(700.0, 20, RetryAction.RETRY, id="later-than-its-own-longest"),
+    ],
+)
+def test_a_restart_that_is_owed_is_tried_no_sooner_than_its_own_delay(
+    asked: float, try_number: int, action: RetryAction
+) -> None:
+    """Thirty tries a few seconds apart would be over in half an hour, with the job down."""
+    restart = StartDIJobOperator(
+        task_id="restart", di_job_id=1, only_if_stopped_by="stop", max_retry_delay=timedelta(minutes=10)
+    )
+    error = exceptions.DataWorksThrottled("busy", retry_after=asked)
+
+    decision = restart.retry_policy.evaluate(error, try_number, 30, {"task": restart})
+
+    assert decision.action is action
+    if action is RetryAction.RETRY:
+        assert decision.retry_delay == timedelta(seconds=asked)

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from airflow.sdk import DAG
 from dag_runs import run_dag
 from emulated import JOB, SECURITY_TOKEN, connect, emulator, logged
 from emulated import real_clock as clock
@@ -21,6 +20,7 @@ from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator", "logged"]
 SECRET = "spelled/secret+with=specials"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dataworks.client.credentials import Credentials, Fetching, Load
+from airflow_provider_dataworks.client.locks import Lock
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
 
@@ -30,7 +31,7 @@ _LOGGERS = ("credentials", "alibabacloud-tea", "darabonba-core")
 _TALKATIVE = (*_LOGGERS, "urllib3.connectionpool")
 
 _asking = threading.local()
-_lock = threading.Lock()
+_lock = Lock()
 _providers: dict[tuple[str, str | None], tuple[Any, ...]] = {}  # when its file was changed, and the provider
 
 
@@ -65,7 +66,8 @@ def _read(name: str | None) -> Credentials:
         ini = Path(os.environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or home / ".alibabacloud" / "credentials.ini")
         tries: list[str] = []
         if os.environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true":
-            make = partial(library.CLIProfileCredentialsProvider, profile_name=name, profile_file=str(config))
+            # No path: that is how the older releases of the library can be made too, and theirs is this file.
+            make = partial(library.CLIProfileCredentialsProvider, profile_name=name)
             if found := _ask(make, config, name, tries):
                 return found
         make = partial(library.ProfileCredentialsProvider, profile_name=name or "default", profile_file=str(ini))

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-# The line to change, here and in two others, when the project moves to httpx2, the fork with the same names.
+# A move to httpx2 is three imports, loggers' names (httpcore2), NO_PROXY patterns, and get_conn()'s type.
 import httpx
 
 from airflow_provider_dataworks.client.asking import Send

@@ -212,6 +212,13 @@ _ROWS: Rows = {
             "secrets backend as the workers'), and that the secrets backend answers.",
         ),
         (
+            "restart-not-begun",
+            "The restart could not begin",
+            "",
+            "When the time to wait was over, the job could not be looked at, or had just stopped; nothing was sent.",
+            f"{RETRIES_LEFT} If it lasts, look at the job in the DataWorks console, and start it there.",
+        ),
+        (
             "service-down",
             "DataWorks fails for now",
             "InternalError.*, ServiceUnavailable, HTTP 5xx",

@@ -21,7 +21,7 @@ from airflow_provider_dataworks.client.flows import get_di_job, timed_out
 from airflow_provider_dataworks.client.listing import Listing
 from airflow_provider_dataworks.client.pace import LONGEST_HOLD
 from airflow_provider_dataworks.client.replies import DIJob, JobStatus, Page
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
 
 log = logging.getLogger(__name__)
 
@@ -305,8 +305,9 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _gave_up(wait: _Wait) -> DataWorksError:
+def _gave_up(wait: _Wait) -> DIJobWaitTimeout:
     error = timed_out(wait.di_job_id, wait.last)
     if wait.trouble is not None:
+        error.last_look_failed = True
         error.message = f"{error.message} The last look failed: {wait.trouble.summary}"
     return error

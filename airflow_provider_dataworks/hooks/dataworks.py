@@ -255,13 +255,20 @@ class DataWorksHook(BaseHook):
         from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
         from flask_babel import lazy_gettext
         from wtforms import PasswordField, StringField
+        from wtforms.validators import AnyOf, any_of
+
+        # Airflow 3.0 and 3.1 put stand-ins in the place of these, and make a drop-down of this validator.
+        drop_downs = any_of is not AnyOf
 
         def widget(field: dict[str, Any]) -> Any:
             schema = field["schema"]
-            choices = f" One of: {', '.join(schema['enum'])}." if "enum" in schema else ""
-            common = {"label": lazy_gettext(field["label"]), "description": f"{field['description']}{choices}"}
-            # Text fields only: one form holds the fields of all connection types, and a drop-down or number field
-            # left empty by another type would keep that one from being saved.
+            common = {"label": lazy_gettext(field["label"]), "description": field["description"]}
+            if "enum" in schema and drop_downs:
+                common["validators"] = [any_of(schema["enum"])]
+            elif "enum" in schema:
+                # Text on 2.11: one form holds the fields of all connection types there, and a drop-down or number
+                # field left empty by another type would keep that one from being saved.
+                common["description"] += f" One of: {', '.join(schema['enum'])}."
             if schema.get("format") == "password":
                 return PasswordField(**common, widget=BS3PasswordFieldWidget())
             return StringField(**common, widget=BS3TextFieldWidget(), default=schema.get("default"))

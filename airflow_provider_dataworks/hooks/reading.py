@@ -33,9 +33,12 @@ def read(hook: type[BaseHook], conn_id: str) -> Account:
 
     :param hook: class to read through; not the hook itself, because whoever may read again holds on to it for long.
     :raises DataWorksInvalidRequest: naming the field that is wrong.
+    :raises DataWorksUnavailable: there is none, or Airflow cannot look it up now, which it does not tell apart.
     """
-    connection = hook.get_connection(conn_id)
-    extra = checked_extra(connection.extra_dejson)
+    with _looking_up(conn_id):
+        connection = hook.get_connection(conn_id)
+        found = connection.extra_dejson
+    extra = checked_extra(found)
     _mask_all(secrets_of(connection, extra))
     return read_account(connection, extra, _again(hook, conn_id))
 
@@ -47,16 +50,8 @@ async def aread(hook: type[BaseHook], conn_id: str) -> Account:
     :raises DataWorksUnavailable: there is none, or Airflow cannot look it up now, which it does not tell apart.
     """
     # Airflow masks password and extra as it hands them out; telling it again would block the loop.
-    try:
+    with _looking_up(conn_id):
         connection, extra = await read_connection_in_event_loop(hook, conn_id)
-    except Exception as error:  # Airflow says of one that is gone what it says when its database does not answer
-        text = "".join(each if each.isprintable() else " " for each in str(error))[:_LONGEST]
-        raise DataWorksUnavailable(
-            f"the connection cannot be read ({type(error).__name__}: {text}).",
-            sent=False,
-            conn_id=conn_id,
-            **TROUBLES["connection-unreadable"].advice,
-        ) from error
     return read_account(connection, checked_extra(extra), _again(hook, conn_id))
 
 
@@ -73,6 +68,21 @@ def _again(hook: type[BaseHook], conn_id: str) -> Load:
             return _own_keys(await aread(hook, conn_id))
 
     return Load(blocking, native)
+
+
+@contextmanager
+def _looking_up(conn_id: str) -> Iterator[None]:
+    """Make whatever Airflow raises an error that is tried again: it says the same of a backend that is silent."""
+    try:
+        yield
+    except Exception as error:
+        text = "".join(each if each.isprintable() else " " for each in str(error))[:_LONGEST]
+        raise DataWorksUnavailable(
+            f"the connection cannot be read ({type(error).__name__}: {text}).",
+            sent=False,
+            conn_id=conn_id,
+            **TROUBLES["connection-unreadable"].advice,
+        ) from error
 
 
 @contextmanager

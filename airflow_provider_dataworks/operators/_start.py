@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import seconds
+from airflow_provider_dataworks.exceptions import DataWorksUnavailable, DIJobWaitTimeout
 from airflow_provider_dataworks.operators._restart import LAG, say_that_the_job_is_down
 from airflow_provider_dataworks.tasks import DIJobTask
 
@@ -25,6 +26,7 @@ class StartSteps(DIJobTask):
     # Set by the operator.
     di_job_id: Any
     force_to_rerun: bool | None
+    only_if_stopped_by: list[str] | None
 
     def _start(
         self, context: Context, memory: RequestMemory, plan: changes.Plan, moment: int | None, owed: bool | None
@@ -33,7 +35,11 @@ class StartSteps(DIJobTask):
 
         def ask() -> changes.Change:
             flow = changes.start(self.hook.service, plan, start_time=moment, force_to_rerun=self.force_to_rerun)
-            return self.hook.run(flow)
+            try:
+                return self.hook.run(flow)
+            except DIJobWaitTimeout as error:
+                nothing_sent = memory.status_before is None and not memory.asked_now
+                raise self.too_late_to_ask(error) if nothing_sent else error from None
 
         outcome = ask()
         if owed and not outcome.sent and outcome.job.status == "Running":
@@ -42,11 +48,26 @@ class StartSteps(DIJobTask):
             self.hook.sleep(min(plan.poll_interval, LAG))
             outcome = ask()
         self.decided(context, plan, outcome, ("Stopping",))
-        deadline = memory.deadline(plan.deadline) if outcome.sent else plan.deadline
+        sent_by = self.hook.now() + seconds(self.timeout, "timeout")
+        deadline = memory.deadline(sent_by) if outcome.sent else plan.deadline
         effect = ("Initialized", "Running")
         report = self.reported(context, "StartDIJob", outcome, memory, effect)
         report["owed"] = bool(owed)
         return self.result(self._settled(replace(plan, deadline=deadline), outcome, report), report)
+
+    def too_late_to_ask(self, error: DIJobWaitTimeout) -> DataWorksError:
+        """
+        Return an error that is tried again where the run owes the job its start: given up, it would stay down.
+
+        A job that was seen to be stopping for the whole time is another matter: somebody must look at it.
+        """
+        if not self.only_if_stopped_by or (error.last_status is not None and not error.last_look_failed):
+            return error
+        from airflow_provider_dataworks.client.troubles import TROUBLES
+
+        found = DataWorksUnavailable(error.message, sent=False, **TROUBLES["restart-not-begun"].advice)
+        found.di_job_id, found.job_status = error.di_job_id, error.job_status or error.last_status
+        return found
 
     def deadline(self, memory: RequestMemory) -> float:
         """

@@ -149,6 +149,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         except OutsideMaintenanceWindow as error:
             if self.outside_window != "skip" or memory.asked_now:
                 raise
+            memory.leave_doubt()
             self.log.warning("Skipped, nothing was touched: %s", error.message)
             raise AirflowSkipException(error.message) from None
 
@@ -260,7 +261,8 @@ class StartDIJobOperator(StartSteps, BaseOperator):
         super().__init__(
             retries=retries, retry_delay=retry_delay, retry_exponential_backoff=retry_exponential_backoff, **kwargs
         )
-        install_retry_policy(self)
+        # What is owed is tried for as long as its tries were meant to last: the job is down meanwhile.
+        install_retry_policy(self, keep_own_delay=only_if_stopped_by is not None)
         self.check_arguments(locals())
         self.di_job_id = di_job_id
         self.start_time = start_time

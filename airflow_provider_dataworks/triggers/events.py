@@ -22,9 +22,10 @@ _LARGEST_REPORT = 20_000  # characters as JSON
 _JOB_FIELDS = ("id", "project_id", "name", "error_message", "job_type")
 _FACTS = (
     *("message", "code", "status", "request_id", "action", "di_job_id", "retry_after", "remedy", "see"),
-    *("sent", "clock_skew", "last_status", "conn_id", "endpoint", "job_status"),
+    *("sent", "clock_skew", "last_status", "last_look_failed", "conn_id", "endpoint", "job_status"),
 )
-_NEVER_NONE = ("id", "job status", "message", "sent")
+_FLAGS = ("sent", "last_look_failed")
+_NEVER_NONE = ("id", "job status", "message", *_FLAGS)
 _IDS = ("id", "project_id", "di_job_id")
 # The range of each fact that is a number.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -104,7 +105,7 @@ def _typed(name: str, value: Any) -> Any:
     if value is None and name not in _NEVER_NONE:
         return None
     found: Any = None
-    if name == "sent":
+    if name in _FLAGS:
         found = value if isinstance(value, bool) else None
     elif name in _IDS:
         found = None if isinstance(value, str) else whole_number(value)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from alibabacloud_credentials import provider
+from alibabacloud_credentials.utils import auth_constant
 
 from airflow_provider_dataworks.client import profiles
 from airflow_provider_dataworks.client.credentials import Credentials, Load
@@ -29,6 +30,7 @@ INI = f"[default]\ntype = access_key\naccess_key_id = LTAIini\naccess_key_secret
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home without profiles, and a process that has read none."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(auth_constant, "HOME", str(tmp_path))  # the library reads the variable once
     for name in ("PROFILE", "CREDENTIALS_FILE", "CLI_PROFILE_DISABLED"):
         monkeypatch.delenv(f"ALIBABA_CLOUD_{name}", raising=False)
     profiles._providers.clear()

@@ -7,7 +7,6 @@ import os
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
-from airflow.sdk import DAG
 from dag_runs import run_dag
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -19,6 +18,7 @@ from airflow_provider_dataworks.emulator.fixtures import (
 from airflow_provider_dataworks.exceptions import DataWorksForbidden, DIJobWaitTimeout
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 

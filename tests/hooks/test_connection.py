@@ -10,6 +10,7 @@ from typing import Any
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
 from airflow.models.connection import Connection
+from airflow_limits import needs
 
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
@@ -167,6 +168,7 @@ def test_wrong_field_is_named_with_its_remedy(fields: dict[str, Any], extra: dic
     assert "pw" not in str(caught.value)
 
 
+@needs("odd-extra")
 @pytest.mark.parametrize("extra", ['["cn-shanghai"]', "5", '"cn-shanghai"', "null"])
 @pytest.mark.parametrize("how", ["blocking", "asyncio"])
 def test_an_extra_that_is_no_object_is_named(monkeypatch: pytest.MonkeyPatch, extra: str, how: str) -> None:

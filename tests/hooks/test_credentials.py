@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from alibabacloud_credentials.utils import auth_constant
 from emulated import JOB, Clock, on_clock
 from issuer import BASE_KEY, BASE_SECRET, OIDC_ROLE, OIDC_TOKEN, PROVIDER, ROLE, Answer, Issuer, refusal, serving
 
@@ -87,6 +88,7 @@ def test_every_credential_type_signs_calls(
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", emulator.access_key_id)
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", emulator.access_key_secret)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(auth_constant, "HOME", str(tmp_path))  # the vendor's library reads the variable once
     config = tmp_path / ".aliyun" / "config.json"
     config.parent.mkdir()
     keys = {"access_key_id": emulator.access_key_id, "access_key_secret": emulator.access_key_secret}

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.sdk.execution_time.xcom import XCom
 from emulated import JOB, Clock, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.version_compat import XCom
 
 WORKSPACE = "https://dataworks.data.aliyun.com/cn-shanghai/sc?defaultProjectId=1967"
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_limits import MODULES, lacks
 
 ROOT = Path(__file__).parents[2]
 JOB_ID, OTHER_JOB_ID = "11668", "11743"
@@ -26,20 +27,22 @@ JOB_ID, OTHER_JOB_ID = "11668", "11743"
 pytestmark = pytest.mark.matrix
 
 IMPORT_ALL = """
-import importlib, json, pkgutil
+import importlib, json, pkgutil, sys
 import airflow_provider_dataworks as package
 names = [found.name for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
 for name in names:
-    importlib.import_module(name)
+    if name not in sys.argv:
+        importlib.import_module(name)
 print(json.dumps({"file": package.__file__, "names": names}))
 """
 
-# Airflow 3.2 and later build the form from the provider's description, earlier ones from the hook class.
+# Airflow 3.2 and later build the form from the provider's description, earlier ones from the hook class; 3.0 and 3.1 do
+# so in their API server, with stand-ins for the parts of a web form.
 FORM = """
 import json
 from airflow import __version__
 STANDARD = ("host", "login", "password", "port")
-if tuple(map(int, __version__.split(".")[:2])) >= (3, 2):
+if tuple(map(int, __version__.split(".")[:2])) >= (3, 0):
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
     (form,) = [hook for hook in HookMetaService.hook_meta_data() if hook.connection_type == "dataworks"]
     name, hidden = form.hook_name, form.standard_fields.url_schema.hidden
@@ -155,7 +158,8 @@ def emulator(airflow_env: dict[str, str]) -> Iterator[Emulator]:
 
 def test_every_module_imports(airflow_env: dict[str, str]) -> None:
     """Each module of the installed wheel can be imported, and it is the wheel, not the tree."""
-    answer = json.loads(run(airflow_env, "-c", IMPORT_ALL).splitlines()[-1])
+    missing = [module for module, limit in MODULES.items() if lacks(limit)]
+    answer = json.loads(run(airflow_env, "-c", IMPORT_ALL, *missing).splitlines()[-1])
     assert not Path(answer["file"]).is_relative_to(ROOT / "airflow_provider_dataworks")
     assert "airflow_provider_dataworks.operators.dataworks" in answer["names"]
 

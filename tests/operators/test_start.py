@@ -102,7 +102,7 @@ def test_the_log_of_a_restart_reads_as_what_happens(
     told = [
         "DI job 11668 is Stopping, and StartDIJob waits for that to end; next look in 15 s.",
         f"DataWorks took StartDIJob for DI job 11668, which was Stopped (request id {request_id}).",
-        "Waiting until DI job 11668 is Running or Finished, for 3555 s at most.",
+        "Waiting until DI job 11668 is Running or Finished, for 3600 s at most.",
         "DI job 11668 is Initialized; next look in 15 s.",
     ]
     assert all(line in found for line in told), found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
-import pytest
+from packaging.requirements import Requirement
 
 import airflow_provider_dataworks
 
@@ -39,11 +41,36 @@ def test_importing_the_package_loads_nothing_else() -> None:
     assert set(done.stdout.split()) <= {"__future__", "airflow_provider_dataworks"}
 
 
-@pytest.mark.parametrize("lock", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name)
-def test_locks_hold_no_address(lock: Path) -> None:
-    """A lock has exact versions and hashes only: it works with any package index and names none."""
-    line_form = re.compile(
-        r"[a-z0-9.-]+(\[[a-z0-9,-]+\])?==[^ /:]+( ; [^/:]+)?( \\)?|    --hash=sha256:[0-9a-f]{64}( \\)?"
-    )
-    wrong = [line for line in lock.read_text().splitlines() if not line_form.fullmatch(line)]
-    assert not wrong
+PINS = sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def test_the_makefile_names_each_file_of_pins() -> None:
+    """One of constraints for each line of Airflow, and one for the tools: `make lock` writes all of them."""
+    makefile = (ROOT / "Makefile").read_text()
+    (days,) = re.findall(r"^DAYS := (.+)$", makefile, re.MULTILINE)
+    lines = [pair.partition("=")[0] for pair in days.split()]
+
+    assert {path.stem for path in PINS} == {"tools", "constraints-lowest", *(f"constraints-{line}" for line in lines)}
+    for line in lines:
+        assert f"apache-airflow=={line}" in (ROOT / "requirements" / f"constraints-{line}.txt").read_text().splitlines()
+
+
+def test_files_of_pins_hold_exact_versions_and_no_address() -> None:
+    """So that they work with any package index and name none."""
+    form = re.compile(r"[a-z0-9.-]+==[^ /:]+( ; [^/:]+)?")
+    wrong = {path.name: [line for line in path.read_text().splitlines() if not form.fullmatch(line)] for path in PINS}
+
+    assert not {name: lines for name, lines in wrong.items() if lines}
+
+
+def test_every_bound_is_met_by_every_constraint_file() -> None:
+    """Or `pip install` with Airflow's own constraint file ends without a solution; extras included."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [project["optional-dependencies"][name] for name in ("credentials", "emulator")]
+    wanted = [Requirement(text) for text in itertools.chain(project["dependencies"], *extras)]
+    for path in PINS:
+        if path.stem.startswith("constraints-"):
+            pins = dict(line.partition(" ")[0].split("==") for line in path.read_text().splitlines())
+            assert {need.name for need in wanted} <= set(pins), path.name
+            missed = [(str(need), pins[need.name]) for need in wanted if not need.specifier.contains(pins[need.name])]
+            assert not missed, path.name

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from airflow_provider_dataworks import __version__
 
 ROOT = Path(__file__).parents[2]
-LOCK = ROOT / "requirements" / "airflow-3.3.txt"
+REQUIREMENTS = ROOT / "requirements"
 ASK = """
 import json
 from importlib.metadata import distribution
@@ -25,23 +24,6 @@ print(json.dumps({"file": package.__file__, "version": package.__version__, "inf
 """
 
 pytestmark = pytest.mark.slow
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command away from the tree, and show what it said if it fails."""
-    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Build the source archive, and the wheel out of it, so that the archive is proven complete."""
-    out = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT, cwd=out)
-    (wheel,) = out.glob("*.whl")
-    (sdist,) = out.glob("*.tar.gz")
-    return {"wheel": wheel, "sdist": sdist}
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +62,16 @@ def test_the_source_archive_holds_no_machine_path(built: dict[str, Path], tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_it_installs_and_registers(kind: str, built: dict[str, Path], tmp_path: Path) -> None:
+def test_it_installs_and_registers(
+    kind: str, built: dict[str, Path], tmp_path: Path, run: Callable[..., str], uv: str
+) -> None:
     """A clean environment resolves what the archive declares, and Airflow lists the provider with its version."""
-    uv = shutil.which("uv", path=str(Path(sys.executable).parent))
-    assert uv, "uv is missing beside the interpreter: `make` installs it"
     python = tmp_path / "venv" / "bin" / "python"
     run(uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv", cwd=tmp_path)
     install = (uv, "pip", "install", "--quiet", "--python", python)
-    run(*install, "--constraints", LOCK, "--build-constraints", LOCK, built[kind], cwd=tmp_path)
+    pins = [REQUIREMENTS / name for name in ("constraints-3.3.2.txt", "tools.txt")]
+    options = [word for file in pins for word in ("--constraints", file, "--build-constraints", file)]
+    run(*install, *options, built[kind], cwd=tmp_path)
     run(uv, "pip", "check", "--python", python, cwd=tmp_path)
 
     answer = json.loads(run(python, "-c", ASK, cwd=tmp_path))

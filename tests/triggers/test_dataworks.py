@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
+from any_airflow import serde
 from emulated import JOB
 
 from airflow_provider_dataworks.client import watching
@@ -70,7 +70,7 @@ def test_it_is_rebuilt_as_it_was(arguments: dict[str, Any]) -> None:
     path, kwargs = found.serialize()
 
     assert path == "airflow_provider_dataworks.triggers.dataworks.DIJobStatusTrigger"
-    for carried in (json.loads(json.dumps(kwargs)), deserialize(serialize(kwargs))):
+    for carried in (json.loads(json.dumps(kwargs)), serde.deserialize(serde.serialize(kwargs))):
         again = DIJobStatusTrigger(**carried)
         assert again.serialize() == (path, kwargs)
     assert set(kwargs) == set(DIJobStatusTrigger.FIELDS) == set(FULL)

@@ -12,14 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from any_airflow import serde
 
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.windows import MaintenanceWindow, Opening
-
-try:
-    from airflow.sdk import serde
-except ImportError:
-    from airflow.serialization import serde
 
 WEEKLY = MaintenanceWindow("0 2 * * SUN", timedelta(hours=3), "Asia/Shanghai", [("2026-01-29", "2026-02-02")])
 SEVERAL = MaintenanceWindow(["0 2 * * SUN", "30 22 1 * *"], "PT90M", "Europe/Berlin", ["2026-12-24/2026-12-26"])
