@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -110,7 +109,7 @@ def open_files() -> list[str]:
     found = []
     for each in Path("/proc/self/fd").iterdir():
         try:
-            found.append(os.readlink(each))
+            found.append(str(each.readlink()))
         except FileNotFoundError:  # the folder itself
             continue
     return sorted(found)

@@ -1,4 +1,4 @@
-"""The client for an author's own calls: signed as given, usable as long as it is held, and bounded like our own calls."""
+"""The client for an author's own calls: signed as given, usable as long as it is held, and bounded like ours."""
 
 from __future__ import annotations
 
@@ -192,9 +192,12 @@ def test_no_other_host_gets_a_signature(
     hook: DataWorksHook, emulator: Emulator, connect: Callable[..., None], url: str
 ) -> None:
     """Not even if the author asks for it."""
-    with raw_server(lambda request: pytest.fail("asked")) as port, hook.get_conn() as client:
-        with pytest.raises(DataWorksInvalidRequest, match=r"^url: is not at the connection's endpoint"):
-            client.get(url.format(other=port), headers=LIST)
+    with (
+        raw_server(lambda request: pytest.fail("asked")) as port,
+        hook.get_conn() as client,
+        pytest.raises(DataWorksInvalidRequest, match=r"^url: is not at the connection's endpoint"),
+    ):
+        client.get(url.format(other=port), headers=LIST)
 
     assert emulator.count() == 0
 
