@@ -8,6 +8,7 @@ failed restart behind a green run. See `Airflow's page on setup and teardown
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from airflow_provider_dataworks.memory import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.outcome import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
-from airflow_provider_dataworks.stopped_check import StoppedCheck
+from airflow_provider_dataworks.stopped_check import RestartAheadCheck, StoppedCheck
 from airflow_provider_dataworks.version_compat import TaskGroup
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -151,6 +152,7 @@ class DIJobMaintenance(TaskGroup):
         # Made here, so that they stand behind the maintenance in the graph as well.
         restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
         self.restart = self._each(StartDIJobOperator, "restart", **restart)
+        _ask_before(self.stop, RestartAheadCheck(self.restart.task_id, str(self.group_id)))
         self.done = EmptyOperator(task_id="done", **_IN_ORDER)
         last = self.work if self.work.children else self.check
         if self.work.children:
@@ -236,6 +238,14 @@ def _argument(task: Any, name: str, default: Any = None) -> Any:
 
 def _is_mapped(task: Any) -> bool:
     return hasattr(task, "partial_kwargs")  # Airflow 2.11 has no is_mapped
+
+
+def _ask_before(task: Any, check: StoppedCheck | RestartAheadCheck) -> None:
+    """Have a task, mapped or not, ask before it begins, and before what its author wants to run then."""
+    if task.is_mapped:
+        task.partial_kwargs["pre_execute"] = replace(check, then=_argument(task, "pre_execute"))
+    else:
+        task.pre_execute = replace(check, then=task.pre_execute)
 
 
 def _checked_ids(di_job_ids: Any) -> Any:

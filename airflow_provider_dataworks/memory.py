@@ -133,8 +133,12 @@ class RequestMemory:
         self._note(status_before=status_before, request_id=request_id)
 
     def forget(self) -> None:
-        """Take the note back: what was to be sent certainly did not arrive. An earlier try's note stays."""
-        self._keep(self.earlier or RequestNote(self._di_job_id, withdrawn=True, at=self._now()))
+        """
+        Take the note back: what was to be sent certainly did not arrive. What an earlier try sent, or may have, stays.
+
+        A look that showed the job running is no proof that an earlier stop was none: reads may lag behind.
+        """
+        self._keep(self.earlier or RequestNote(self._di_job_id, withdrawn=not self.blind, at=self._now()))
 
     def leave_doubt(self) -> None:
         """Note, for a try that ends before it looked, that an earlier one may have asked, where nothing tells."""
@@ -148,6 +152,14 @@ class RequestMemory:
         :param otherwise: epoch seconds to use where nothing is fixed yet.
         """
         return fixed_deadline(self._context, self._kind, self._di_job_id, otherwise)
+
+    def known_deadline(self) -> float | None:
+        """Return the epoch second at which this task's wait ends, if it was fixed already."""
+        return _kept_deadline(self._context, self._kind, self._di_job_id)
+
+    def begin_deadline(self, at: float) -> float:
+        """Fix the end of this task's wait anew, whatever was fixed before; epoch seconds."""
+        return _keep_deadline(self._context, self._kind, self._di_job_id, at)
 
     def _note(self, *, status_before: str | None, request_id: str | None) -> None:
         self._keep(RequestNote(self._di_job_id, status_before, request_id, at=self._now()))
@@ -168,20 +180,26 @@ def fixed_deadline(context: Mapping[str, Any], kind: str, di_job_id: int, otherw
     Return the epoch second at which a task's wait ends, as it was first fixed where Airflow can remember that.
 
     :param kind: what waits: ``stop``, ``start`` or ``check``.
-    :param otherwise: epoch seconds to use where nothing is fixed yet.
+    :param otherwise: epoch seconds to fix where nothing is fixed yet.
     """
+    kept = _kept_deadline(context, kind, di_job_id)
+    return _keep_deadline(context, kind, di_job_id, otherwise) if kept is None else kept
+
+
+def _kept_deadline(context: Mapping[str, Any], kind: str, di_job_id: int) -> float | None:
     store, granted = context.get("task_state_store"), getattr(context.get("ti"), "max_tries", None)
-    if store is None:
-        return otherwise
-    key = f"dataworks_{kind}_deadline"
-    found = store.get(key)
+    found = store.get(f"dataworks_{kind}_deadline") if store is not None else None
     # Clearing a task grants new tries, and whoever clears it wants a whole new wait.
     if isinstance(found, dict) and found.get("tries_granted") == granted and found.get("di_job_id") == di_job_id:
-        at = _moment(found.get("at"))
-        if at is not None:
-            return at
-    store.set(key, {"at": otherwise, "tries_granted": granted, "di_job_id": di_job_id})
-    return otherwise
+        return _moment(found.get("at"))
+    return None
+
+
+def _keep_deadline(context: Mapping[str, Any], kind: str, di_job_id: int, at: float) -> float:
+    store, granted = context.get("task_state_store"), getattr(context.get("ti"), "max_tries", None)
+    if store is not None:
+        store.set(f"dataworks_{kind}_deadline", {"at": at, "tries_granted": granted, "di_job_id": di_job_id})
+    return at
 
 
 def jobs_stopped(
@@ -213,7 +231,7 @@ def asked_to_stop(context: Mapping[str, Any], task_ids: Iterable[str], di_job_id
     notes = [note for note in _stop_notes(task_instance, names) if note.di_job_id == di_job_id]
     if notes:
         return not all(note.withdrawn for note in notes)
-    return None if any(state in _TRIED for state in _states(context, names)) else False
+    return None if any(state in _TRIED for state in states_of(context, names)) else False
 
 
 def _stop_notes(task_instance: Any, task_ids: Iterable[str], **where: str) -> Iterator[RequestNote]:
@@ -221,8 +239,8 @@ def _stop_notes(task_instance: Any, task_ids: Iterable[str], **where: str) -> It
     yield from filter(None, map(RequestNote.read, found or ()))
 
 
-def _states(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | None]:
-    """Yield the states of these tasks; of mapped ones only that of the asking task's own index, if it has one."""
+def states_of(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | None]:
+    """Yield the states of these tasks of the run; of mapped ones only that of the asking task's own index, if any."""
     task_instance = context["ti"]
     index = getattr(task_instance, "map_index", -1)
     if hasattr(task_instance, "get_task_states"):

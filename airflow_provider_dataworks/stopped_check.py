@@ -1,5 +1,5 @@
 """
-Fails a task of a maintenance that would begin while one of its DI jobs runs.
+Fails a task of a maintenance that would begin while one of its DI jobs runs, and a stop behind which no restart comes.
 
 Airflow lets a person clear any task of a run: without this, work that was cleared alone would run on a job that the
 restart has started again. One look serves all tasks of a run that wait for it on this machine: never one that was begun
@@ -20,12 +20,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import int64, invalid
+from airflow_provider_dataworks.memory import states_of
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 log = logging.getLogger(__name__)
 
+_OVER = frozenset(("success", "failed", "skipped", "upstream_failed", "removed"))
 _PATIENCE = 60.0  # seconds to wait for another task's look, before looking oneself
 _LONGEST = 2**20  # bytes of a file that is read
 
@@ -74,6 +76,44 @@ class StoppedCheck:
                     **TROUBLES["work-on-a-running-job"].advice,
                 )
         log.info("Stopped, so this task may begin: DI jobs %s.", ", ".join(map(str, ids)))
+        if self.then is not None:
+            self.then(context)
+
+
+@dataclass(frozen=True)
+class RestartAheadCheck:
+    """
+    What the stop of a maintenance is asked before it begins; set as its ``pre_execute``.
+
+    From Airflow 3.4 on a person can clear the stop alone, without the restart: the job would be stopped, and stay down
+    behind a green run.
+
+    :param restart: task id of the restart.
+    :param group_id: the maintenance, to be cleared as a whole.
+    :param then: what the task's author wants to run before it, called afterwards.
+    """
+
+    restart: str
+    group_id: str
+    then: Callable[[Any], Any] | None = None
+
+    def __call__(self, context: Any) -> None:
+        """
+        Let the stop begin, or fail it.
+
+        :raises DataWorksError: the restart of this run is over, permanent.
+        """
+        from airflow_provider_dataworks.client.troubles import TROUBLES
+        from airflow_provider_dataworks.exceptions import DataWorksError
+        from airflow_provider_dataworks.failures import crossing
+
+        with crossing(context):
+            if any(state in _OVER for state in states_of(context, [self.restart])):
+                raise DataWorksError(
+                    f"not begun, because {self.restart} of this run is over, and would not start the job again. Clear "
+                    f"the whole group {self.group_id!r} of this run, not a task of it.",
+                    **TROUBLES["stop-without-restart"].advice,
+                )
         if self.then is not None:
             self.then(context)
 

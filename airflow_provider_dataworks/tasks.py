@@ -141,10 +141,10 @@ class DIJobTask(MappedRetries, _Task):
             try:
                 outcome_of(event)
             except DIJobWaitTimeout as error:
-                raise self.too_late_to_ask(error) from None
+                raise self.too_late_to_ask(error, context) from None
         return self.execute(context)
 
-    def too_late_to_ask(self, error: DIJobWaitTimeout) -> DataWorksError:
+    def too_late_to_ask(self, error: DIJobWaitTimeout, context: Context) -> DataWorksError:
         """Return the error of a wait that ended before anything could be sent; by default that of the wait."""
         return error
 

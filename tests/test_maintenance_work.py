@@ -158,6 +158,28 @@ def test_what_cleans_up_runs_at_any_time(jobs: Emulator) -> None:
 
 
 @pytest.mark.parametrize("ids", [JOB, [JOB, OTHER]], ids=["one", "several"])
+def test_a_stop_behind_which_no_restart_comes_is_not_begun(ids: Any) -> None:
+    """Airflow 3.4 can clear the stop alone: the job would stay down behind a green run."""
+    with a_dag("stop_alone") as dag, DIJobMaintenance(di_job_ids=ids):
+        pass
+    stop = dag.get_task("maintenance.stop")
+    asks = stop.partial_kwargs["pre_execute"] if stop.is_mapped else stop.pre_execute
+    index, name = (0, "maintenance.restart_0") if stop.is_mapped else (-1, "maintenance.restart")
+
+    def ask(state: str | None) -> None:
+        told = {"once": {name: state, "maintenance.restart_1": None}}
+        instance = SimpleNamespace(
+            dag_id="stop_alone", run_id="once", map_index=index, get_task_states=lambda **_: told
+        )
+        asks({"ti": instance, "task": SimpleNamespace()})
+
+    for state in ("success", "failed"):
+        with pytest.raises(DataWorksError, match="Clear the whole group 'maintenance'"):
+            ask(state)
+    ask(None)
+
+
+@pytest.mark.parametrize("ids", [JOB, [JOB, OTHER]], ids=["one", "several"])
 def test_clearing_any_task_of_the_work_clears_stop_and_check(ids: Any) -> None:
     """As Airflow itself collects what a clear takes along, in a DAG read back from its database."""
     with a_dag("cleared") as dag:

@@ -215,7 +215,7 @@ _ROWS: Rows = {
             "restart-not-begun",
             "The restart could not begin",
             "",
-            "When the time to wait was over, the job could not be looked at, or had just stopped; nothing was sent.",
+            "When the time to wait was over, the job was still stopping, or could not be looked at; nothing was sent.",
             f"{RETRIES_LEFT} If it lasts, look at the job in the DataWorks console, and start it there.",
         ),
         (
@@ -293,6 +293,14 @@ _ROWS: Rows = {
             "A mistake in this package, or in what it stands on; the job's state was not learned.",
             "Clear the task: it looks at the job's state anew and sends nothing twice. The traceback is in the "
             "triggerer's log; please report it.",
+        ),
+        (
+            "stop-without-restart",
+            "A stop was not begun",
+            "",
+            "Only the stop of a maintenance was cleared (Airflow 3.4 and later), and its restart is over.",
+            "Clear the whole maintenance group of the run (open, stop, check, tasks, restart), inside the window. "
+            "Nothing was touched.",
         ),
         (
             "mixed-versions",

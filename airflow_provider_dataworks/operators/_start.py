@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from airflow_provider_dataworks.version_compat import Context
 
 
+_LONGEST_STOP = 5 * 3600.0  # seconds
+
+
 class StartSteps(DIJobTask):
     """The steps of :class:`~airflow_provider_dataworks.operators.dataworks.StartDIJobOperator`."""
 
@@ -38,8 +41,7 @@ class StartSteps(DIJobTask):
             try:
                 return self.hook.run(flow)
             except DIJobWaitTimeout as error:
-                nothing_sent = memory.status_before is None and not memory.asked_now
-                raise self.too_late_to_ask(error) if nothing_sent else error from None
+                raise self.too_late_to_ask(error, context) from None
 
         outcome = ask()
         if owed and not outcome.sent and outcome.job.status == "Running":
@@ -48,20 +50,22 @@ class StartSteps(DIJobTask):
             self.hook.sleep(min(plan.poll_interval, LAG))
             outcome = ask()
         self.decided(context, plan, outcome, ("Stopping",))
-        sent_by = self.hook.now() + seconds(self.timeout, "timeout")
-        deadline = memory.deadline(sent_by) if outcome.sent else plan.deadline
+        fresh = self.hook.now() + seconds(self.timeout, "timeout")
+        deadline = memory.begin_deadline(fresh) if outcome.sent else plan.deadline
         effect = ("Initialized", "Running")
         report = self.reported(context, "StartDIJob", outcome, memory, effect)
         report["owed"] = bool(owed)
         return self.result(self._settled(replace(plan, deadline=deadline), outcome, report), report)
 
-    def too_late_to_ask(self, error: DIJobWaitTimeout) -> DataWorksError:
+    def too_late_to_ask(self, error: DIJobWaitTimeout, context: Context) -> DataWorksError:
         """
         Return an error that is tried again where the run owes the job its start: given up, it would stay down.
 
-        A job that was seen to be stopping for the whole time is another matter: somebody must look at it.
+        A job that was seen to be stopping all the time is waited for some hours: then somebody must look at it.
         """
-        if not self.only_if_stopped_by or (error.last_status is not None and not error.last_look_failed):
+        waited = seconds(self.timeout, "timeout") * int(getattr(context.get("ti"), "try_number", None) or 1)
+        is_stopping = error.last_status is not None and not error.last_look_failed
+        if not self.only_if_stopped_by or (is_stopping and waited >= _LONGEST_STOP):
             return error
         from airflow_provider_dataworks.client.troubles import TROUBLES
 
@@ -71,13 +75,13 @@ class StartSteps(DIJobTask):
 
     def deadline(self, memory: RequestMemory) -> float:
         """
-        Return the epoch second at which the wait ends: ``timeout`` after the request that an earlier try sent, if any.
+        Return the epoch second at which the wait ends: ``timeout`` after the request that DataWorks took, if any.
 
-        A try that finds nothing sent yet has the whole time: else the last of many tries would send a start and give
-        up at once, and none could start a job that is down since more than ``timeout``.
+        A try that finds none has the whole time: else the last of many tries would send a start and give up at once,
+        and none could start a job that is down since more than ``timeout``.
         """
         fresh = self.hook.now() + seconds(self.timeout, "timeout")
-        return fresh if memory.status_before is None else memory.deadline(fresh)
+        return memory.known_deadline() or fresh
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
         from airflow_provider_dataworks.client.replies import JobStatus

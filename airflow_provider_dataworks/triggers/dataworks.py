@@ -117,8 +117,10 @@ class DIJobStatusTrigger(BaseTrigger):
                 try:
                     # Reads may lag behind a start, and show the time before; one look is no proof.
                     return await _waited(watcher, wait)
-                except DIJobWaitTimeout:
-                    return job
+                except DIJobWaitTimeout as error:
+                    if error.last_status in (None, *wait.verdict.accept):
+                        return job  # there was no time for another look
+                    raise
         except DataWorksError as error:
             error.conn_id = error.conn_id or conn_id
             error.di_job_id = error.di_job_id or job_id

@@ -47,7 +47,7 @@ class Told:
 
 def http(status: int, body: bytes, epoch: float, headers: Mapping[str, str] | None = None) -> bytes:
     """Return the bytes of an answer."""
-    found = {"Date": formatdate(epoch, usegmt=True), "Content-Type": "application/json", **(headers or {})}
+    found = {"Date": formatdate(int(epoch), usegmt=True), "Content-Type": "application/json", **(headers or {})}
     if status != 204:
         found["Content-Length"] = str(len(body))
     head = "".join(f"{name}: {value}\r\n" for name, value in found.items())
@@ -83,7 +83,7 @@ def hint_headers(variant: int, seconds: float, epoch: float) -> dict[str, str]:
     """Return the headers that ask for a wait, in one of the ways there are."""
     way = variant // 8 % 4
     if seconds <= 0:
-        return ({"Retry-After": "0"}, {"Retry-After": formatdate(epoch - 5, usegmt=True)})[way % 2]
+        return ({"Retry-After": "0"}, {"Retry-After": formatdate(int(epoch) - 5, usegmt=True)})[way % 2]
     if way == 0:
         return {"x-acs-retry-after": str(round(seconds * 1000))}
     if way == 1:
