@@ -226,7 +226,6 @@ def listing() -> int:
         client, settings, signer = account(f"http://127.0.0.1:{service.address['port']}", "2020-05-18")
         session = Session(settings, signer)
         run(list_di_jobs(client, PROJECT), session.exchange)
-        session.close()
         return len(service.ask("report")["calls"])
 
 

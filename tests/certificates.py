@@ -29,9 +29,10 @@ class Authority:
         self._write(self.ca_file, made)
 
     def server(self, address: str) -> tuple[Path, Path]:
-        """Sign a certificate for an IP address; return the paths of it and of its key."""
+        """Sign a certificate for an IP address or a name; return the paths of it and of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+        is_name = address.rpartition(".")[2].isalpha()
+        names = x509.SubjectAlternativeName([x509.DNSName(address) if is_name else x509.IPAddress(ip_address(address))])
         paths = self._folder / f"{address}.pem", self._folder / f"{address}.key"
         self._write(paths[0], self._certificate(x509.Name([]), key).add_extension(names, critical=True))
         private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

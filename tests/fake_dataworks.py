@@ -300,7 +300,6 @@ class Drive:
         self.kind = kind
         self.clock = Clock()
         self._runner: asyncio.Runner | None = None
-        self._sessions: list[Session | AsyncSession] = []
         self.use()
 
     def use(
@@ -325,7 +324,6 @@ class Drive:
         mocked = httpx.MockTransport(self.dataworks.handler) if transport is True else transport
         more = {"transport": mocked} if mocked else {}
         self.session = (Session if self.kind == "blocking" else AsyncSession)(self.settings, self.auth, **more)
-        self._sessions.append(self.session)
         return self.dataworks
 
     @property
@@ -344,12 +342,7 @@ class Drive:
         return self._runner.run(work)
 
     def close(self) -> None:
-        """Close all connections and the event loop."""
-        sessions, self._sessions = self._sessions, []
-        for session in sessions:
-            closing = session.close()
-            if closing is not None:
-                self.in_loop(closing)
+        """Close the event loop."""
         if self._runner:
             self._runner.close()
             self._runner = None

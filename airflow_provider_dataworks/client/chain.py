@@ -11,8 +11,15 @@ from airflow_provider_dataworks.client.metadata import ROLE_NAME, CredentialsUri
 from airflow_provider_dataworks.client.profiles import Profile
 from airflow_provider_dataworks.client.sts import AssumeRoleWithOidc
 from airflow_provider_dataworks.client.troubles import TROUBLES
-from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
+from airflow_provider_dataworks.exceptions import (
+    DataWorksAuthError,
+    DataWorksError,
+    DataWorksInvalidRequest,
+    DataWorksUnavailable,
+)
 
+# Sources that somebody named: where they fail for a reason of this machine, another's keys may not sign instead.
+_MEANT = ("OIDC", "credentials URI")
 _AGE = 60.0  # seconds; what a source says of the life of its keys goes before
 
 
@@ -50,8 +57,8 @@ class DefaultChain:
                 return (yield from found.fetch(now))
             except DataWorksError as error:
                 for_now = isinstance(error, DataWorksUnavailable)
-                if for_now and name == "OIDC":
-                    raise  # somebody meant these keys to be used: another's would sign in their place
+                if name in _MEANT and (for_now or isinstance(error, DataWorksInvalidRequest)):
+                    raise
                 why = error.summary.removeprefix(f"{error.action} failed").removeprefix(": ").rstrip(".")
                 tried.append(f"{name}: {why.strip()}")
                 later = later or for_now

@@ -77,8 +77,7 @@ _ROWS: Rows = {
             "oidc-not-set-up",
             "OIDC: token file, role or provider is missing",
             "",
-            "Neither connection nor environment names it, or the file cannot be read; tasks and waits run in several "
-            "pods.",
+            "Neither connection nor environment names it; tasks and waits run in several pods.",
             "Enable RRSA for the pods of workers and of the triggerer, which sets the variables and mounts the token, "
             "or set the field that the message names.",
         ),

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Fetching
+from airflow_provider_dataworks.client.locks import Lock
 from airflow_provider_dataworks.exceptions import DataWorksError
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Keyring:
         self._due = _NEVER  # epoch seconds of the next renewal
         self._rounds = 0  # renewals that ended, well or not
         self._trouble: DataWorksError | None = None
-        self._renewing = threading.Lock()
+        self._renewing = Lock()
         self._tasks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = (
             weakref.WeakKeyDictionary()
         )

@@ -15,7 +15,14 @@ class NotRead(Exception):
 
 
 class OverLimit(NotRead):
-    """An answer that is too large or too slow."""
+    """An answer that is too large."""
+
+
+class TooSlow(NotRead):
+    """An answer that takes too long to arrive."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer takes too long to arrive")
 
 
 class Encoded(NotRead):
@@ -38,7 +45,7 @@ class Limit:
         if self._left < 0:
             raise OverLimit(f"the answer is larger than {LARGEST_ANSWER} bytes")
         if time.monotonic() > self._until:
-            raise OverLimit("the answer takes too long to arrive")
+            raise TooSlow
         return chunk
 
 

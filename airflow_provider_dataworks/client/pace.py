@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import threading
 import time
 from collections.abc import Callable
 
+from airflow_provider_dataworks.client.locks import Lock
 from airflow_provider_dataworks.client.slots import FREE, Slots, shared_slots
 
 # Calls travel for different times: without this, some would arrive closer together than they left, and be refused.
@@ -32,7 +32,7 @@ class Pace:
         self._farthest = max(_FARTHEST, _LONGEST_QUEUE * self._period)
         self._clock = clock
         self._slots = slots or Slots(row_length(max_qps))
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._told = FREE  # end of the hold that this process told of last
 
     def reserve(self) -> float:

@@ -20,17 +20,22 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dataworks.client.credentials import Credentials, Fetching, Load
+from airflow_provider_dataworks.client.files import NotUsable, read_file
+from airflow_provider_dataworks.client.locks import Lock
+from airflow_provider_dataworks.client.safe_values import plain_text
+from airflow_provider_dataworks.client.settings import refusal
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
 
 _AGE = 60.0  # seconds; the library does not tell when the keys it gives expire, but renews them by itself
+_LARGEST = 2**20  # bytes of a file with profiles
 # Loggers that the library, or what it is made of, gives handlers and levels as it is imported.
 _LOGGERS = ("credentials", "alibabacloud-tea", "darabonba-core")
 # Who would log the library's requests, with keys and tokens in their URLs, or answers.
 _TALKATIVE = (*_LOGGERS, "urllib3.connectionpool")
 
 _asking = threading.local()
-_lock = threading.Lock()
+_lock = Lock()
 _providers: dict[tuple[str, str | None], tuple[Any, ...]] = {}  # when its file was changed, and the provider
 
 
@@ -60,29 +65,39 @@ def _read(name: str | None) -> Credentials:
     name = name or os.environ.get("ALIBABA_CLOUD_PROFILE")
     with _lock:
         library = _library()
-        home = Path.home()
-        config = home / ".aliyun" / "config.json"
-        ini = Path(os.environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or home / ".alibabacloud" / "credentials.ini")
         tries: list[str] = []
         if os.environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true":
-            # No path: that is how the older releases of the library can be made too, and theirs is this file.
-            make = partial(library.CLIProfileCredentialsProvider, profile_name=name)
-            if found := _ask(make, config, name, tries):
+            config = _home() / ".aliyun" / "config.json"
+            make = partial(library.CLIProfileCredentialsProvider, profile_name=name, profile_file=str(config))
+            if found := _ask(make, config, name, "~/.aliyun/config.json", tries):
                 return found
+        given = os.environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE")
+        ini = Path(given) if given else _home() / ".alibabacloud" / "credentials.ini"
         make = partial(library.ProfileCredentialsProvider, profile_name=name or "default", profile_file=str(ini))
-        if found := _ask(make, ini, name, tries):
+        shown = "the file of ALIBABA_CLOUD_CREDENTIALS_FILE" if given else "~/.alibabacloud/credentials.ini"
+        if found := _ask(make, ini, name, shown, tries):
             return found
-    raise DataWorksAuthError(
-        f"the {f'profile {name}' if name else 'current profile'} gave no keys: {', '.join(tries)}.",
-        action="Credential profile",
-        **TROUBLES["profile"].advice,
-    )
+    told = plain_text(f"the {f'profile {name}' if name else 'current profile'} gave no keys: {', '.join(tries)}", 600)
+    raise DataWorksAuthError(f"{told}.", action="Credential profile", **TROUBLES["profile"].advice)
 
 
-def _ask(make: Callable[[], Any], file: Path, name: str | None, tries: list[str]) -> Credentials | None:
+def _home() -> Path:
+    try:
+        return Path.home()
+    except (RuntimeError, KeyError):
+        raise refusal(
+            "HOME",
+            "is not set, and the user of this process is not known to the system, so there is no home to look into",
+            "Set HOME for workers and triggerer, or choose another credential_type on the connection.",
+        ) from None
+
+
+def _ask(make: Callable[[], Any], file: Path, name: str | None, shown: str, tries: list[str]) -> Credentials | None:
     try:
         # A changed file is read anew; the library itself would go by what it read first.
         changed, key = file.stat().st_mtime_ns, (str(file), name)
+        # The library would wait for whoever writes to a pipe, and read a device without end.
+        read_file(str(file), _LARGEST)
         with _quiet():
             if _providers.get(key, (None,))[0] != changed:
                 _providers[key] = changed, make()
@@ -91,9 +106,11 @@ def _ask(make: Callable[[], Any], file: Path, name: str | None, tries: list[str]
         identity, secret = found.get_access_key_id(), found.get_access_key_secret()
         if identity and secret:
             return Credentials(identity, secret, found.get_security_token() or None)
-        tries.append(f"{file} has no complete keys")
+        tries.append(f"{shown} has no complete keys")
+    except NotUsable as error:
+        tries.append(f"{shown}: {error}")
     except Exception as error:  # whatever it raises, its text may hold an answer with keys
-        tries.append(f"{file}: {type(error).__name__}")
+        tries.append(f"{shown}: {type(error).__name__}")
     return None
 
 

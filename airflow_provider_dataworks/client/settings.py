@@ -58,10 +58,10 @@ class Settings:
             if not finite_number(value := getattr(self, field), 0, most):
                 raise refusal(field, f"{shown(value)} is not a number above 0 and up to {most}")
         if self.max_qps < _SLOWEST:
-            raise refusal("max_qps", f"{self.max_qps!r} is less than one call an hour", "Give 0.0003 or more.")
+            raise refusal("max_qps", f"{shown(self.max_qps)} is less than one call an hour", "Give 0.0003 or more.")
         # A relative one would mean another file in each of Airflow's processes.
         if self.ca_file is not None and not PurePath(self.ca_file).is_absolute():
-            raise refusal("ca_file", f"{self.ca_file!r} is not an absolute path", "Give it like /etc/ssl/company.pem.")
+            raise refusal("ca_file", "is not an absolute path", "Give it like /etc/ssl/company.pem.")
 
     @property
     def is_local(self) -> bool:
@@ -87,7 +87,7 @@ def endpoint(
     """
     network = one_of("network", network or "public", NETWORKS)
     if region and not _REGION.fullmatch(str(region)):
-        raise refusal("region", f"{region!r} is not a region id", "Give it like cn-shanghai or ap-southeast-1.")
+        raise refusal("region", f"{shown(region)} is not a region id", "Give it like cn-shanghai or ap-southeast-1.")
     _check_port(port)
     if host:
         return _from_host(host, port)
@@ -128,9 +128,11 @@ def _from_host(text: str, port: int | None) -> str:
             "host", "is not a bare host", "Give it like dataworks.cn-shanghai.aliyuncs.com, without path or user."
         )
     if parts.scheme not in ("http", "https"):
-        raise refusal("host", f"{parts.scheme!r} is not a scheme to call", "Leave the scheme out, or write https://.")
+        raise refusal(
+            "host", f"{shown(parts.scheme)} is not a scheme to call", "Leave the scheme out, or write https://."
+        )
     if parts.scheme == "http" and not is_loopback(host):
-        raise refusal("host", f"http://{host} would send signed requests in the clear", "Use https://.")
+        raise refusal("host", f"http://{shown(host)[1:-1]} would send signed requests in the clear", "Use https://.")
     _check_port(own_port)
     number = own_port or port
     name = f"[{host}]" if ":" in host else host
@@ -140,7 +142,7 @@ def _from_host(text: str, port: int | None) -> str:
 
 def _check_port(port: object) -> None:
     if port is not None and (isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536):
-        raise refusal("port", f"{port!r} is not a port", "Give a number from 1 to 65535.")
+        raise refusal("port", f"{shown(port)} is not a port", "Give a number from 1 to 65535.")
 
 
 def _is_address(host: str) -> bool:
@@ -159,7 +161,7 @@ def is_loopback(host: str) -> bool:
 def one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
     """Return the value if it is one of those allowed, else refuse it with the list."""
     if value not in allowed:
-        raise refusal(field, f"{value!r} is not known", f"Use one of: {', '.join(allowed)}.")
+        raise refusal(field, f"{shown(value)} is not known", f"Use one of: {', '.join(allowed)}.")
     return value
 
 

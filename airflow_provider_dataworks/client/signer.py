@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import parse_qsl
 
 from airflow_provider_dataworks.client import signing
@@ -48,7 +47,7 @@ class Signer:
         keys: Credentials,
         method: str,
         path: str,
-        query: Mapping[str, str],
+        query: signing.Params,
         headers: Mapping[str, str],
         body: bytes = b"",
     ) -> tuple[str, dict[str, str]]:
@@ -56,7 +55,7 @@ class Signer:
         Sign one request.
 
         :param keys: the keyring's; passed in, so that who reads the answer knows which they were.
-        :param query: parameters of the URL.
+        :param query: parameters of the URL; as pairs where a name may stand there more than once.
         :param headers: ``host``, ``x-acs-action``, ``x-acs-version``, ``content-type`` with a body, and others.
         :param body: exactly the bytes that are sent.
         :return: the request's target (path and query) and the headers to add.
@@ -83,18 +82,20 @@ class Signer:
         self,
         keys: Credentials,
         method: str,
-        query: Mapping[str, str],
+        query: signing.Params,
         headers: Mapping[str, str],
         body: bytes,
         date: str,
-    ) -> dict[str, str]:
-        is_form = headers.get("content-type", "").startswith(FORM)
-        form = dict(parse_qsl(body.decode(), keep_blank_values=True)) if is_form else {}
-        signed = signing.rpc_params(
+    ) -> list[tuple[str, str]]:
+        is_form = headers.get("content-type", "").lower().startswith(FORM)
+        form = parse_qsl(body.decode(), keep_blank_values=True) if is_form else []
+        named = {**dict(query), **dict(form)}
+        return signing.rpc_query(
             method=method,
-            action=headers.get("x-acs-action", query.get("Action", "")),
-            version=headers.get("x-acs-version", query.get("Version", "")),
-            params={**query, **form},
+            action=headers.get("x-acs-action", named.get("Action", "")),
+            version=headers.get("x-acs-version", named.get("Version", "")),
+            query=query,
+            form=form,
             response_format="XML" if "xml" in headers.get("accept", "") else "JSON",
             date=date,
             nonce=self._nonce(),
@@ -102,36 +103,6 @@ class Signer:
             access_key_secret=keys.access_key_secret,
             security_token=keys.security_token,
         )
-        return {name: value for name, value in signed.items() if name not in form}
-
-
-class AuthorsAuth:
-    """
-    Sign what an author sends with a blocking client of the HTTP library; see ``DataWorksHook.get_conn``.
-
-    :param api_version: for requests that do not say their own.
-    :param keys: gives the keys to sign with now.
-    """
-
-    def __init__(self, signer: Signer, api_version: str, keys: Callable[[], Credentials]) -> None:
-        self._signer, self._api_version, self._keys = signer, api_version, keys
-
-    def __call__(self, request: Any) -> Any:
-        """Add the signature; the library calls this with each of its requests."""
-        request.headers.setdefault("x-acs-version", self._api_version)
-        target, headers = self._signer.sign(
-            self._keys(),
-            request.method,
-            request.url.raw_path.partition(b"?")[0].decode("ascii"),
-            dict(parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)),
-            request.headers,
-            request.read(),
-        )
-        request.headers.update(headers)
-        # The signed query of the older signature holds the token. As the request's target instead of its URL it stays
-        # out of the library's log lines and error texts, which print the URL.
-        request.extensions["target"] = target.encode("ascii")
-        return request
 
 
 _ADDED = frozenset(("x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256", "x-acs-security-token"))

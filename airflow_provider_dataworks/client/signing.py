@@ -19,6 +19,9 @@ ACS3 = "ACS3-HMAC-SHA256"
 RPC = "HMAC-SHA1"
 SIGNATURES = (ACS3, RPC)
 
+# Parameters by name, or as pairs where a name may stand there more than once.
+Params = Mapping[str, str] | Iterable[tuple[str, str]]
+
 EMPTY_PAYLOAD_HASH = hashlib.sha256(b"").hexdigest()
 
 
@@ -69,14 +72,25 @@ def _form_encode(text: str) -> str:
     return text if text.isascii() and text.isalnum() else quote_plus(text)
 
 
-def canonical_query(params: Mapping[str, str]) -> str:
+def _pairs(params: Params) -> Iterable[tuple[str, str]]:
+    return params.items() if isinstance(params, Mapping) else params
+
+
+def _by_name(pair: tuple[str, str]) -> str:
+    return pair[0]
+
+
+def canonical_query(params: Params) -> str:
     """
     Canonicalized query string: pairs sorted by name in byte order, both sides percent-encoded.
+
+    Pairs of one name keep their order, since a list of values means something else in another one.
 
     Names are encoded by the written rule; the vendor's Python, Go and C# code leaves them as they are. DataWorks names
     are letters and digits, so it never shows.
     """
-    return "&".join(f"{percent_encode(name)}={percent_encode(params[name])}" for name in sorted(params))
+    pairs = sorted(_pairs(params), key=_by_name)
+    return "&".join(f"{percent_encode(name)}={percent_encode(value)}" for name, value in pairs)
 
 
 def hashed_payload(body: bytes) -> str:
@@ -102,7 +116,7 @@ def canonical_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) ->
 def canonical_request(
     method: str,
     path: str,
-    query: Mapping[str, str],
+    query: Params,
     headers: Mapping[str, str] | Iterable[tuple[str, str]],
     payload_hash: str,
 ) -> str:
@@ -130,7 +144,7 @@ def acs3_headers(
     *,
     method: str,
     path: str,
-    query: Mapping[str, str],
+    query: Params,
     headers: Mapping[str, str],
     body: bytes,
     date: str,
@@ -159,9 +173,9 @@ def acs3_headers(
     return added
 
 
-def rpc_string_to_sign(method: str, params: Mapping[str, str]) -> str:
+def rpc_string_to_sign(method: str, params: Params) -> str:
     """String to sign of ``HMAC-SHA1``: query and form parameters together, without ``Signature``, encoded twice."""
-    unsigned = {name: value for name, value in params.items() if name != "Signature"}
+    unsigned = [(name, value) for name, value in _pairs(params) if name != "Signature"]
     return f"{method}&%2F&{percent_encode(canonical_query(unsigned))}"
 
 
@@ -171,29 +185,30 @@ def rpc_signature(access_key_secret: str, text: str) -> str:
     return base64.b64encode(digest).decode()
 
 
-def rpc_params(
+def rpc_query(
     *,
     method: str,
     action: str,
     version: str,
-    params: Mapping[str, str],
+    query: Params,
+    form: Iterable[tuple[str, str]] = (),
     response_format: str,
     date: str,
     nonce: str,
     access_key_id: str,
     access_key_secret: str,
     security_token: str | None = None,
-) -> dict[str, str]:
+) -> list[tuple[str, str]]:
     """
     All query parameters of one request signed with ``HMAC-SHA1``, ``Signature`` among them.
 
-    :param params: the operation's own parameters, wherever they are sent.
+    :param query: the operation's own parameters that are sent in the query.
+    :param form: those that are sent in the body, as a form; they are signed along.
     :param response_format: ``JSON`` or ``XML``; without it the service answers in XML.
     :param date: UTC as ``yyyy-MM-ddTHH:mm:ssZ``.
     :param nonce: never used before; the service refuses a repeated one.
     """
-    query = {
-        **params,
+    common = {
         "Action": action,
         "Version": version,
         "Format": response_format,
@@ -204,6 +219,20 @@ def rpc_params(
         "Timestamp": date,
     }
     if security_token:
-        query["SecurityToken"] = security_token
-    query["Signature"] = rpc_signature(access_key_secret, rpc_string_to_sign(method, query))
-    return query
+        common["SecurityToken"] = security_token
+    form = list(form)
+    in_form = {name for name, _ in form}
+    common = {name: value for name, value in common.items() if name not in in_form}
+    signed = [(name, value) for name, value in _pairs(query) if name not in common and name != "Signature"]
+    signed += common.items()
+    text = rpc_string_to_sign(method, [*signed, *form])
+    return [*signed, ("Signature", rpc_signature(access_key_secret, text))]
+
+
+def rpc_params(*, params: Mapping[str, str], **signed_with: str | None) -> dict[str, str]:
+    """
+    All parameters of one request signed with ``HMAC-SHA1``, by name; see :func:`rpc_query`.
+
+    :param params: the operation's own parameters, wherever they are sent.
+    """
+    return dict(rpc_query(query=params, **signed_with))  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FREE = float("-inf")
+_NO_FOLDER = "there is no temporary folder that can be written to; TMPDIR can name one"
 # Whoever holds the file does so for microseconds; a process that was stopped meanwhile may not hold up an event loop.
 _TRIES = 500
 
@@ -56,7 +57,6 @@ class SharedSlots(Slots):
         super().__init__(length)
         self._path = path
         self._shape = struct.Struct(f"{length}d")
-        self._file: int | None = None
         self._told = False
 
     def update(self, change: Callable[[list[float]], T]) -> T:
@@ -76,27 +76,19 @@ class SharedSlots(Slots):
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
-        file = self._opened()
-        # Locks of this kind belong to a process: a fork does not share its parent's, and death lets go of them.
-        left = _TRIES
-        while not _lock(file):
-            left -= 1
-            if not left:
-                raise BlockingIOError("another process does not let go of the file")
-            os.sched_yield()
+        # Opened each time: keys that are rotated would leave a file open each, and a fork would share it.
+        file = open_private(self._path)
         try:
+            # Locks of this kind belong to a process: death lets go of them, and so does closing the file.
+            left = _TRIES
+            while not _lock(file):
+                left -= 1
+                if not left:
+                    raise BlockingIOError("another process does not let go of the file")
+                os.sched_yield()
             yield file
         finally:
-            fcntl.lockf(file, fcntl.LOCK_UN)
-
-    def _opened(self) -> int:
-        # Whoever cleans up temporary files may have taken this one away; the others then share a new one.
-        if self._file is not None and not os.fstat(self._file).st_nlink:
-            os.close(self._file)
-            self._file = None
-        if self._file is None:
-            self._file = open_private(self._path)
-        return self._file
+            os.close(file)
 
 
 def open_private(path: Path) -> int:
@@ -105,8 +97,11 @@ def open_private(path: Path) -> int:
 
     :raises OSError: it cannot be had, or the folder is open to others.
     """
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    found = path.parent.lstat()
+    try:
+        found = path.parent.lstat()
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        found = path.parent.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise PermissionError(f"{path.parent} is not a folder of this user alone")
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -134,11 +129,15 @@ def boot() -> str:
         return ""
 
 
-def shared_slots(name: str, length: int) -> SharedSlots:
+def shared_slots(name: str, length: int) -> Slots:
     """
-    Return the row that all processes of this machine share under a name.
+    Return the row that all processes of this machine share under a name; where none can, one of this process alone.
 
     :param name: any text; it does not show in the file's name.
     """
     digest = hashlib.sha256(f"{name} {length} {boot()}".encode()).hexdigest()
-    return SharedSlots(folder() / digest[:24], length)
+    try:
+        return SharedSlots(folder() / digest[:24], length)
+    except OSError:  # no temporary folder can be written to, such as on a read-only disk
+        log.warning("max_qps is kept by this process alone, not by all of this machine: %s", _NO_FOLDER)
+        return Slots(length)

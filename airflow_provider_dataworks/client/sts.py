@@ -17,13 +17,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 from airflow_provider_dataworks.client.advice import Trouble
 from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Fetch, Fetching, Load
 from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client.files import NotUsable, read_file
 from airflow_provider_dataworks.client.issued import keys_in, payload_of
-from airflow_provider_dataworks.client.settings import address, endpoint
+from airflow_provider_dataworks.client.safe_values import plain_text
+from airflow_provider_dataworks.client.settings import address, endpoint, refusal
 from airflow_provider_dataworks.client.signing import canonical_query, flat, form_body, rpc_params
 from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
@@ -33,7 +34,12 @@ SESSION_NAME = "airflow-provider-dataworks"
 DURATION = 3600
 ROLE_ARN = re.compile(r"acs:ram::\d+:role/[\w.@/-]+", re.ASCII)
 
-_LARGEST_TOKEN = 20_000  # characters, as the vendor's page says
+_LARGEST_TOKEN = 20_000  # bytes, as the vendor's page says
+_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_REMEDY = (
+    "Enable RRSA for the pods of workers and of the triggerer, which mounts the token, or name the file that holds it."
+)
+_LONGEST = 4_000  # characters of a variable
 # What a code means, by how it begins; the first that fits. The vendor's pages list no codes for OIDC: those are of its
 # page on RRSA, and of what its libraries' tests expect.
 ROLE_CODES: dict[str, Trouble] = {
@@ -167,14 +173,19 @@ class AssumeRoleWithOidc:
 
     def fetch(self, now: float) -> Fetching:
         """Assume the role by the token of now."""
-        given = {
-            "RoleArn": self._or_environment(self.role_arn, self.role_field, "ROLE_ARN"),
-            "OIDCProviderArn": self._or_environment(self.oidc_provider_arn, "oidc_provider_arn", "OIDC_PROVIDER_ARN"),
-        }
+        role = self._or_environment(self.role_arn, self.role_field, "ROLE_ARN")
+        provider = self._or_environment(self.oidc_provider_arn, "oidc_provider_arn", "OIDC_PROVIDER_ARN")
         path = self._or_environment(self.token_file, "oidc_token_file", "OIDC_TOKEN_FILE")
+        file_field = "oidc_token_file" if self.token_file else "ALIBABA_CLOUD_OIDC_TOKEN_FILE"
         name = self.role_session_name or os.environ.get("ALIBABA_CLOUD_ROLE_SESSION_NAME") or SESSION_NAME
-        token = yield Load(partial(_read_token, path))
-        more = {"RoleSessionName": name, "DurationSeconds": self.duration_seconds, "Policy": self.policy}
+        token = yield Load(partial(_read_token, path, file_field))
+        given = {
+            "RoleArn": role,
+            "OIDCProviderArn": provider,
+            "RoleSessionName": name,
+            "DurationSeconds": self.duration_seconds,
+            "Policy": self.policy,
+        }
         public = {
             "Action": "AssumeRoleWithOIDC",
             "Version": VERSION,
@@ -183,9 +194,9 @@ class AssumeRoleWithOidc:
             "SignatureNonce": secrets.token_hex(16),
         }
         # All of it in the body, because a URL stands in the logs of whatever is on the way.
-        body = flat({**public, **given, **more, "OIDCToken": token})
+        body = flat({**public, **given, "OIDCToken": token})
         reply = yield _post("AssumeRoleWithOIDC", f"{self.endpoint}/", body)
-        who = f"the token in {path} got no keys of {given['RoleArn']}"
+        who = f"the token of {file_field} got no keys of {role}"
         return _read("AssumeRoleWithOIDC", reply, OIDC_CODES, who)
 
     def _or_environment(self, value: str | None, field: str, variable: str) -> str:
@@ -197,23 +208,28 @@ class AssumeRoleWithOidc:
                 action="AssumeRoleWithOIDC",
                 **TROUBLES["oidc-not-set-up"].advice,
             )
+        if not value and plain_text(found, _LONGEST) != found:
+            raise refusal(name, "holds a character that no such value has, or is far too long")
         return found
 
 
-def _read_token(path: str) -> str:
+def _read_token(path: str, field: str) -> str:
+    """
+    Return the token that a file holds.
+
+    Nothing but a token may be sent: whoever may edit a connection chooses the file, and with ``sts_endpoint`` the host.
+
+    :param field: field or variable that names the file, for errors, which say nothing of what it holds.
+    """
     try:
-        with Path(path).open(encoding="ascii") as file:
-            token = file.read(_LARGEST_TOKEN + 1).strip()
-    except (OSError, ValueError) as error:
-        raise _bad_token(path, f"cannot be read ({type(error).__name__})") from None
-    if not token or len(token) > _LARGEST_TOKEN:
-        raise _bad_token(path, "is empty or too long for a token")
+        token = read_file(path, _LARGEST_TOKEN).decode("ascii").strip()
+    except NotUsable as error:
+        raise refusal(field, f"the file cannot be used ({error})", _REMEDY) from None
+    except UnicodeDecodeError:
+        token = ""
+    if not _JWT.fullmatch(token):
+        raise refusal(field, "the file holds no OIDC token (a JWT: three parts with dots between them)", _REMEDY)
     return token
-
-
-def _bad_token(path: str, problem: str) -> DataWorksAuthError:
-    message = f"oidc_token_file: {path} {problem}."
-    return DataWorksAuthError(message, action="AssumeRoleWithOIDC", **TROUBLES["oidc-not-set-up"].advice)
 
 
 def _post(action: str, url: str, params: Mapping[str, str]) -> Fetch:

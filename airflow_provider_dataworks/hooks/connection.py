@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow_provider_dataworks.arguments import int64
 from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Load
+from airflow_provider_dataworks.client.safe_values import plain_text
 from airflow_provider_dataworks.client.settings import Settings, endpoint, refusal
 from airflow_provider_dataworks.client.sts import sts_endpoint
+from airflow_provider_dataworks.hooks.fields import key_field, number_field, text_field
 from airflow_provider_dataworks.hooks.sources import Choice, source_of
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ class Account:
     :param credentials: the connection's own keys, if it holds any.
     :param project_id: the workspace the connection names, if any.
     :param region: the region, as far as the connection names it.
+    :param credential_type: which kind of keys it chooses.
     :param console: template of the console's address, with ``{region}`` and ``{project_id}``.
     """
 
@@ -37,6 +41,20 @@ class Account:
     project_id: int | None
     region: str | None = None
     console: str | None = None
+    credential_type: str = "access_key"
+
+    @property
+    def description(self) -> str:
+        """One line for logs, without any secret: region, host, workspace, API version and who signs."""
+        keys = f"credential_type {self.credential_type}"
+        if self.credentials is not None:
+            keys += f", AccessKey ID {_shortened(self.credentials.access_key_id)}"
+        host = urlsplit(self.settings.endpoint).netloc
+        workspace = self.project_id or "not named"
+        return (
+            f"region {self.region or 'not named'}, host {host}, workspace {workspace}, "
+            f"API {self.settings.api_version}, {keys}"
+        )
 
     def console_url(self, project_id: int | None) -> str:
         """
@@ -79,13 +97,15 @@ def read_account(connection: Connection, extra: Mapping[str, Any], again: Load |
     :raises DataWorksInvalidRequest: naming the field and the remedy, before anything is sent.
     """
     fields = {field: _either(connection, extra, field) for field in _SYNONYMS}
-    region = _optional(extra, "region")
+    region = text_field("region", extra.get("region"))
     if not (fields["host"] or region) and extra:
-        known = f"extra holds: {', '.join(sorted(extra))}"
+        known = plain_text(f"extra holds: {', '.join(sorted(extra))}", 300)
         raise refusal("region", f"is missing, and there is no host ({known})", "Set region, for example cn-shanghai.")
-    choices: dict[str, Any] = {name: _optional(extra, name) for name in ("api_version", "signature", "ca_file")}
-    limits = {name: _number(extra, name) for name in ("connect_timeout", "read_timeout", "max_qps")}
-    network = _optional(extra, "network")
+    choices: dict[str, Any] = {
+        name: text_field(name, extra.get(name)) for name in ("api_version", "signature", "ca_file")
+    }
+    limits = {name: number_field(name, extra.get(name)) for name in ("connect_timeout", "read_timeout", "max_qps")}
+    network = text_field("network", extra.get("network"))
     settings = Settings(
         endpoint(region=region, network=network, host=fields["host"], port=connection.port or None),
         **{name: value for name, value in {**choices, **limits}.items() if value is not None},
@@ -98,8 +118,14 @@ def read_account(connection: Connection, extra: Mapping[str, Any], again: Load |
         credentials=choice.own_keys(),
         project_id=None if project_id in (None, "") else int64(project_id, "project_id"),
         region=region,
-        console=_console(_optional(extra, "console_url")),
+        credential_type=choice.kind,
+        console=_console(text_field("console_url", extra.get("console_url"))),
     )
+
+
+def _shortened(identity: str) -> str:
+    """Return the ends of an AccessKey ID, by which those who know it recognize it."""
+    return f"{identity[:4]}...{identity[-4:]}" if len(identity) > 8 else f"{identity[:2]}..."
 
 
 def _console(template: str | None) -> str | None:
@@ -109,28 +135,8 @@ def _console(template: str | None) -> str | None:
 
 
 def _either(connection: Connection, extra: Mapping[str, Any], field: str) -> str | None:
-    standard, other = getattr(connection, field) or None, _optional(extra, _SYNONYMS[field])
+    read = text_field if field == "host" else key_field
+    standard, other = read(field, getattr(connection, field)), text_field(_SYNONYMS[field], extra.get(_SYNONYMS[field]))
     if standard and other and standard != other:
         raise refusal(field, f"differs from {_SYNONYMS[field]} in extra", "Give it in one place only.")
     return standard or other
-
-
-def _optional(extra: Mapping[str, Any], name: str) -> str | None:
-    value = extra.get(name)
-    if value in (None, ""):
-        return None
-    if not isinstance(value, str):
-        raise refusal(name, f"is a {type(value).__name__}, not text")
-    return value.strip() or None
-
-
-def _number(extra: Mapping[str, Any], name: str) -> float | None:
-    value = extra.get(name)
-    if value in (None, ""):
-        return None
-    try:
-        if isinstance(value, bool):
-            raise TypeError(name)
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise refusal(name, f"{value!r} is not a number") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -113,19 +112,20 @@ class DataWorksHook(BaseHook):
         from airflow_provider_dataworks.client.transport import Session
 
         with self._named():
-            session = Session(self.account.settings, self._signer)
-        # Connections are kept between calls and closed with the hook; the session may not hold the hook alive.
-        weakref.finalize(self, session.close)
-        return session
+            return Session(self.account.settings, self._signer)
 
     def get_conn(self) -> Client:
         """
-        Return a client of the HTTP library that signs every request, for operations this hook has no method for.
+        Return a new client of the HTTP library that signs every request, for operations this hook has no method for.
 
-        Give ``x-acs-action`` as a header; ``x-acs-version`` is the connection's unless given. It does not retry.
+        Give ``x-acs-action`` as a header; ``x-acs-version`` is the connection's unless given. It is usable as long as
+        it is held, retries nothing, follows no redirect, and sends to the connection's endpoint only. Answers are
+        bounded in size and time, and their errors are the library's, ``httpx.HTTPError``.
+
+        :raises DataWorksInvalidRequest: naming the field or variable that is wrong.
         """
         with self._named():
-            return self._session.client
+            return self._session.new_client()
 
     def run(self, flow: Flow[T]) -> T:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -11,6 +12,8 @@ from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
 from airflow_provider_dataworks.hooks.connection import Account, checked_extra, read_account, secrets_of
 from airflow_provider_dataworks.version_compat import BaseHook, mask_secret, read_connection_in_event_loop
+
+log = logging.getLogger(__name__)
 
 _LONGEST = 300  # characters of an error of Airflow's
 
@@ -40,7 +43,7 @@ def read(hook: type[BaseHook], conn_id: str) -> Account:
         found = connection.extra_dejson
     extra = checked_extra(found)
     _mask_all(secrets_of(connection, extra))
-    return read_account(connection, extra, _again(hook, conn_id))
+    return _told(conn_id, read_account(connection, extra, _again(hook, conn_id)))
 
 
 async def aread(hook: type[BaseHook], conn_id: str) -> Account:
@@ -52,7 +55,13 @@ async def aread(hook: type[BaseHook], conn_id: str) -> Account:
     # Airflow masks password and extra as it hands them out; telling it again would block the loop.
     with _looking_up(conn_id):
         connection, extra = await read_connection_in_event_loop(hook, conn_id)
-    return read_account(connection, checked_extra(extra), _again(hook, conn_id))
+    return _told(conn_id, read_account(connection, checked_extra(extra), _again(hook, conn_id)))
+
+
+def _told(conn_id: str, account: Account) -> Account:
+    """Log where a connection leads and who signs, so that whoever is on call need not look it up."""
+    log.info("Connection %s: %s.", conn_id, account.description)
+    return account
 
 
 def _again(hook: type[BaseHook], conn_id: str) -> Load:

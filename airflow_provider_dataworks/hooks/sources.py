@@ -13,8 +13,10 @@ from airflow_provider_dataworks.client.chain import DefaultChain
 from airflow_provider_dataworks.client.credentials import Credentials, CredentialSource, Load, StaticCredentials
 from airflow_provider_dataworks.client.metadata import ROLE_NAME, CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.profiles import Profile
+from airflow_provider_dataworks.client.safe_values import shown
 from airflow_provider_dataworks.client.settings import one_of, refusal
 from airflow_provider_dataworks.client.sts import DURATION, ROLE_ARN, SESSION_NAME, AssumeRole, AssumeRoleWithOidc
+from airflow_provider_dataworks.hooks.fields import json_field, key_field, text_field
 
 _KEYS = frozenset(("login", "password", "security_token"))
 _ROLE = frozenset(("role_arn", "role_session_name", "duration_seconds", "policy", "sts_endpoint"))
@@ -33,6 +35,7 @@ _FITTING: dict[str, frozenset[str]] = {
 TYPES = tuple(_FITTING)
 # With what a role can be assumed; an STS token goes along with access_key.
 SOURCE_TYPES = ("access_key", "ecs_ram_role", "oidc_role_arn", "credentials_uri", "profile", "default")
+_FLAGS = frozenset(("disable_imds_v1",))
 _FIELDS = frozenset[str]().union(*_FITTING.values()) | {"source_role_arn"}
 # Names by which the vendor's library knows them.
 _SYNONYMS = {"oidc_token_file": "oidc_token_file_path", "duration_seconds": "role_session_expiration"}
@@ -64,31 +67,30 @@ class Choice:
         if name in ("login", "password"):
             return getattr(self, name) or None
         found = [self.extra.get(each) for each in (name, _SYNONYMS.get(name, name))]
-        values = [value for value in found if value is not None and value is not False and value != ""]
-        if len(set(map(str, values))) > 1:
+        nothing = (None, "", False) if name in _FLAGS else (None, "")
+        values = [value for value in found if not any(value is none for none in nothing) and value != ""]
+        if len(values) > 1 and values[0] != values[1] and str(values[0]) != str(values[1]):
             raise refusal(name, f"differs from {_SYNONYMS[name]}", "Give it under one name only.")
         return values[0] if values else None
 
     def text(self, name: str) -> str | None:
         """Return a field that is text, without space around it."""
-        value = self.given(name)
-        if value is not None and not isinstance(value, str):
-            raise refusal(name, f"is a {type(value).__name__}, not text")
-        return (value or "").strip() or None
+        return text_field(name, self.given(name))
 
     def own_keys(self) -> Credentials | None:
         """Return the keys that stand in the connection, where its type uses them."""
         if self.kind not in ("access_key", "sts") and (self.kind != "ram_role_arn" or self.base != "access_key"):
             return None
         # A blank key is never filled from somewhere else, such as the environment: it would sign as somebody else.
-        if not self.login:
+        login, password = key_field("login", self.login), key_field("password", self.password)
+        if not login:
             raise refusal("login", "the AccessKey ID is missing", "Set login of the connection to the AccessKey ID.")
-        if not self.password:
+        if not password:
             raise refusal("password", "the AccessKey Secret is missing", "Set password to the AccessKey Secret.")
         token = self.text("security_token")
         if self.kind == "sts" and not token:
             raise refusal("security_token", "is missing although credential_type is sts", "Set the STS token.")
-        return Credentials(self.login, self.password, token)
+        return Credentials(login, password, token)
 
     def refuse_what_does_not_fit(self) -> None:
         """Refuse fields of other types by name: ignored, one of them could let somebody else sign."""
@@ -168,14 +170,16 @@ def _plain(kind: str, choice: Choice, sts: str, again: Load | None) -> Credentia
 def _role(choice: Choice, name: str) -> str | None:
     found = choice.text(name)
     if found and not ROLE_ARN.fullmatch(found):
-        raise refusal(name, f"{found!r} is not the ARN of a role", "Give it like acs:ram::1234567890:role/name.")
+        raise refusal(name, f"{shown(found)} is not the ARN of a role", "Give it like acs:ram::1234567890:role/name.")
     return found
 
 
 def _session_name(choice: Choice) -> str | None:
     found = choice.text("role_session_name")
     if found and not _SESSION_NAME.fullmatch(found):
-        raise refusal("role_session_name", f"{found!r} is no session name", "Use 2 to 64 of letters, digits and .@-_=")
+        raise refusal(
+            "role_session_name", f"{shown(found)} is no session name", "Use 2 to 64 of letters, digits and .@-_="
+        )
     return found
 
 
@@ -192,12 +196,12 @@ def _duration(choice: Choice) -> int:
 def _policy(choice: Choice) -> str | None:
     found = choice.given("policy")
     # Written out in the extra, it is an object already.
-    text = json.dumps(found, separators=(",", ":")) if isinstance(found, Mapping) else choice.text("policy")
+    text = json.dumps(found, separators=(",", ":")) if isinstance(found, Mapping) else json_field("policy", found)
     if text is None:
         return None
     try:
-        good = isinstance(json.loads(text), dict) and len(text) <= _LONGEST
-    except ValueError:
+        good = len(text) <= _LONGEST and isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
         good = False
     if not good:
         raise refusal("policy", f"is not a JSON object of up to {_LONGEST} characters", "Give a RAM policy.")
@@ -209,5 +213,5 @@ def _flag(choice: Choice, name: str) -> bool:
     if isinstance(found, bool | None):
         return bool(found)
     if str(found).strip().lower() not in ("true", "false"):
-        raise refusal(name, f"{found!r} is neither true nor false")
+        raise refusal(name, f"{shown(found)} is neither true nor false")
     return str(found).strip().lower() == "true"

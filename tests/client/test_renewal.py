@@ -203,7 +203,7 @@ def test_an_authors_client_signs_with_the_keys_of_now(rotated: Any, connection: 
     drive.dataworks.script("GetDIJob", refuse("InvalidAccessKeyId.NotFound", 404))
     drive(flows.get_di_job(drive.service, JOB))
 
-    answer = drive.session.client.post("/", headers={"x-acs-action": "ListProjects"})
+    answer = drive.session.new_client().post("/", headers={"x-acs-action": "ListProjects"})
 
     assert isinstance(answer, httpx.Response)
     assert signed_with(drive)[-1] == "LTAInew"

@@ -73,7 +73,6 @@ def sent_by_us(call: Call[Any], signature: str, token: str | None) -> Wire:
     auth = Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET, token)), clock=clock)
     session = Session(settings, auth, transport=httpx.MockTransport(dataworks.handler))
     session.exchange(Send(call))
-    session.close()
     request = dataworks.heard[0].request
     target = request.extensions.get("target", request.url.raw_path).decode()
     return Wire(request.method, target, dict(request.headers), request.content.decode())
@@ -191,7 +190,6 @@ def test_nothing_secret_is_in_the_url(version: str, signature: str):
     auth = Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET, TOKEN)), clock=clock)
     session = Session(settings, auth, transport=httpx.MockTransport(dataworks.handler))
     session.exchange(Send(APIS[version].StopDIJob(JOB)))
-    session.close()
     url = str(dataworks.heard[0].request.url)
 
     assert "Signature" not in url
@@ -206,8 +204,7 @@ def test_a_client_of_ones_own_is_signed_too():
     settings = Settings(ENDPOINT, api_version=API_2020, signature=RPC)
     auth = Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET)), clock=dataworks.now)
     session = Session(settings, auth, transport=httpx.MockTransport(dataworks.handler))
-    response = session.client.post("/", params={"Action": "GetDIJob"}, data={"DIJobId": str(JOB)})
-    session.close()
+    response = session.new_client().post("/", params={"Action": "GetDIJob"}, data={"DIJobId": str(JOB)})
     request = dataworks.heard[0].request
     query = dict(parse_qsl(request.extensions["target"].decode().partition("?")[2]))
     signature = query.pop("Signature")
@@ -223,10 +220,9 @@ def test_hmac_sha1_asks_for_the_format_that_is_accepted(accept: str, wanted: str
     dataworks = FakeDataWorks(Clock())
     auth = Signer(RPC, StaticCredentials(Credentials(KEY_ID, SECRET)), clock=dataworks.now)
     session = Session(Settings(ENDPOINT, signature=RPC), auth, transport=httpx.MockTransport(dataworks.handler))
-    session.client.get(
+    session.new_client().get(
         "/", params={"DIJobId": str(JOB)}, headers={"accept": accept, "x-acs-action": "GetDIJob"}
     ).raise_for_status()
-    session.close()
 
     assert dataworks.heard[0].params["Format"] == wanted
     assert dataworks.heard[0].params["Version"] == API_2020

@@ -213,7 +213,7 @@ def test_a_rate_of_less_than_a_call_an_hour_is_refused(rate: float):
 @pytest.mark.parametrize("path", ["ca.pem", "./ca.pem", "~/ca.pem", "", "https://example.com/ca.pem"])
 def test_a_file_of_authorities_needs_an_absolute_path(path: str):
     """A relative one would be another file in each of Airflow's processes."""
-    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: .* is not an absolute path"):
+    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: is not an absolute path"):
         Settings("https://h", ca_file=path)
 
 

@@ -48,11 +48,8 @@ def trailers(request: bytes) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("respond", [dripped, interim, body, trailers], ids=lambda respond: respond.__name__)
-def test_an_answer_that_drips_is_given_up(drive: Drive, respond, request: pytest.FixtureRequest) -> None:
+def test_an_answer_that_drips_is_given_up(drive: Drive, respond) -> None:
     """Heads, interim answers and trailers too; the request may have had its effect."""
-    if drive.kind == "blocking" and respond is not body:
-        reason = "[N] the HTTP library's blocking connection knows a limit for the next byte only; see issue 10, E (4)"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     with raw_server(_for_two_seconds(respond)) as port:
         limits = {"connect_timeout": 0.1, "read_timeout": 0.1}
         drive.use(endpoint=f"http://127.0.0.1:{port}", transport=False, patience=0, **limits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -376,12 +377,12 @@ def test_the_oidc_token_is_read_each_time_and_travels_in_the_body(issuer: Issuer
     """It is rotated under us; in a URL it would be logged."""
     source = pod(issuer, token_file)
     fetched(source)
-    token_file.write_text("another")
+    token_file.write_text("another.oidc.token")
 
-    with pytest.raises(DataWorksAuthError, match=rf"OIDCToken\.Expired.*the token in {token_file} got no") as caught:
+    with pytest.raises(DataWorksAuthError, match=r"OIDCToken\.Expired.*the token of oidc_token_file got no") as caught:
         fetched(source)
 
-    assert [asked.form["OIDCToken"] for asked in issuer.asked] == [OIDC_TOKEN, "another"]
+    assert [asked.form["OIDCToken"] for asked in issuer.asked] == [OIDC_TOKEN, "another.oidc.token"]
     assert all(asked.query == {} for asked in issuer.asked)
     assert "another" not in str(caught.value)
     assert caught.value.see == "oidc-token"
@@ -412,15 +413,60 @@ def test_what_lacks_for_oidc_is_named(issuer: Issuer, fetched: Any, token_file: 
         fetched(pod(issuer, token_file, role_field="source_role_arn", **{lacking: None}))
 
 
-@pytest.mark.parametrize("content", [None, b"", b"x" * 20_001, b"\xff\xfe"], ids=["none", "empty", "huge", "binary"])
-def test_a_token_file_that_is_none_is_named(issuer: Issuer, fetched: Any, tmp_path: Path, content: bytes | None):
-    """By its path, without what is in it."""
-    path = tmp_path / "t"
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        b"x.y." + b"x" * 20_000,
+        b"\xff\xfe.a.b",
+        b"root:*:19000:0:99999:7:::\n",
+        b"PATH=/bin\0SECRET=a.b.c\0",
+        b"a.b",
+        b"a.b.c.d",
+        b"a..c",
+        b"a.b.c d",
+        b"a.b.c\na.b.c",
+        b"a.b.c=",
+    ],
+)
+def test_a_token_file_that_holds_no_token_is_refused(
+    issuer: Issuer, fetched: Any, tmp_path: Path, content: bytes | None
+):
+    """By the field's name, without its path or a word of what is in it; nothing of it is sent."""
+    path = tmp_path / "chosen-file"
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(DataWorksAuthError, match=f"oidc_token_file: {path}"):
+    with pytest.raises(DataWorksInvalidRequest, match=r"^oidc_token_file: the file ") as caught:
         fetched(pod(issuer, path))
+
+    assert "chosen-file" not in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+    assert issuer.asked == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "environ", "shadow"])
+def test_a_token_file_that_is_none_at_all_is_refused(issuer: Issuer, fetched: Any, tmp_path: Path, kind: str):
+    """At once: a pipe would hold the thread for good, a device has no end."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found = {"pipe": pipe, "folder": tmp_path, "device": "/dev/zero", "environ": "/proc/self/environ"}
+
+    with pytest.raises(DataWorksInvalidRequest, match=r"^oidc_token_file: the file "):
+        fetched(pod(issuer, Path(found.get(kind, "/etc/shadow"))))
+
+    assert issuer.asked == []
+
+
+def test_a_token_file_named_by_the_environment_is_told_by_its_variable(
+    issuer: Issuer, fetched: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """The connection has no such field then."""
+    monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/nowhere/token")
+
+    with pytest.raises(DataWorksInvalidRequest, match=r"^ALIBABA_CLOUD_OIDC_TOKEN_FILE: the file "):
+        fetched(AssumeRoleWithOidc(issuer.address, OIDC_ROLE, PROVIDER))
 
     assert issuer.asked == []
 
@@ -499,7 +545,7 @@ def test_metadata_is_never_proxied_wherever_it_is(drive: Drive, monkeypatch: pyt
     monkeypatch.setenv("no_proxy", "aliyuncs.com")
 
     def proxy(url: str, proxied: bool = True) -> Any:
-        return drive.session._wire.plain(Fetch("GET", url, proxied=proxied))[0]["proxy"]
+        return drive.session._wire.plain(Fetch("GET", url, proxied=proxied))[0]
 
     first = next(EcsRamRole().fetch(0.0))
     assert isinstance(first, Fetch)

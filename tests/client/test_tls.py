@@ -164,13 +164,13 @@ def unusable(folder: Path, kind: str) -> str:
 def test_a_file_that_is_none_is_told_before_anything_is_sent(
     drive: Drive, serve: Callable[..., Tls], tmp_path: Path, kind: str
 ) -> None:
-    """By the field's name, the path and what to do."""
+    """By the field's name, without its value, and what to do."""
     server, path = serve(), unusable(tmp_path, kind)
 
-    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: .* cannot be used") as caught:
+    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: the file cannot be used") as caught:
         ask(drive, server, Path(path))
 
-    assert repr(path) in str(caught.value)
+    assert path not in str(caught.value)
     assert "PEM file" in str(caught.value)
     assert server.heard == 0
 

@@ -27,7 +27,7 @@ def session_for(endpoint: str) -> Session:
 
 def test_an_authors_client_is_told_the_limits():
     """Timeouts are the connection's, redirects are not followed, and the answer is asked for in JSON and unpacked."""
-    with session_for("https://dataworks.cn-shanghai.aliyuncs.com").client as client:
+    with session_for("https://dataworks.cn-shanghai.aliyuncs.com").new_client() as client:
         assert client.timeout == httpx.Timeout(7, connect=3)
         assert client.follow_redirects is False
         assert client.headers["user-agent"] == f"airflow-provider-dataworks/{__version__}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
@@ -209,3 +210,129 @@ def test_repr_of_an_account_shows_no_secret() -> None:
 
     assert "example-secret" not in repr(account)
     assert "token-text" not in repr(account)
+
+
+TEXTS = (
+    *("region", "network", "api_version", "signature", "console_url", "ca_file", "security_token", "credential_type"),
+    *("role_arn", "role_session_name", "external_id", "policy", "sts_endpoint", "source_credential_type", "role_name"),
+    *("oidc_provider_arn", "oidc_token_file", "credentials_uri", "profile"),
+    *("access_key_id", "access_key_secret", "endpoint"),
+)
+# Which type of credentials reads a field, where not each does.
+READ_BY = {
+    **dict.fromkeys(("role_session_name", "external_id", "policy", "source_credential_type"), "ram_role_arn"),
+    **dict.fromkeys(("role_arn", "sts_endpoint"), "ram_role_arn"),
+    **dict.fromkeys(("oidc_provider_arn", "oidc_token_file"), "oidc_role_arn"),
+    "role_name": "ecs_ram_role",
+    "credentials_uri": "credentials_uri",
+    "profile": "profile",
+}
+ROLE = {"role_arn": "acs:ram::1:role/r"}
+
+
+def with_field(name: str, value: Any) -> fields_of.Account:
+    """Read a connection with one odd field among good ones, of the type that reads it."""
+    fields, extra = dict(KEYS), dict(REGION)
+    if kind := READ_BY.get(name):
+        fields, extra = (fields, {**extra, **ROLE}) if kind == "ram_role_arn" else ({}, extra)
+        extra["credential_type"] = kind
+    if name in ("login", "password", "host"):
+        fields[name] = value
+    else:
+        fields.pop({"access_key_id": "login", "access_key_secret": "password"}.get(name, ""), None)
+        extra[name] = value
+    # Not one of Airflow's own, whose models of a database refuse some of it by themselves.
+    found = SimpleNamespace(**{"login": None, "password": None, "host": None, "port": None, **fields})
+    return fields_of.read_account(found, extra)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("external_id", lambda account: account.source.external_id),
+        ("role_session_name", lambda account: account.source.role_session_name),
+        ("role_name", lambda account: account.source.role_name),
+        ("profile", lambda account: account.source.name),
+        ("security_token", lambda account: account.credentials.security_token),
+        ("access_key_secret", lambda account: account.credentials.access_key_secret),
+    ],
+)
+@pytest.mark.parametrize("given", [20260117, "20260117"])
+def test_digits_are_text_where_text_is_wanted(name: str, read: Any, given: Any) -> None:
+    """Airflow makes a number of them where the connection is a URI."""
+    assert read(with_field(name, given)) == "20260117"
+
+
+@needs("odd-extra")
+def test_digits_of_a_connection_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Airflow itself hands them out."""
+    uri = "dataworks://LTAIexample:secret@/?region=cn-shanghai&credential_type=ram_role_arn&external_id=20260117&"
+    monkeypatch.setenv("AIRFLOW_CONN_DATAWORKS_DEFAULT", f"{uri}role_arn=acs%3Aram%3A%3A1%3Arole%2Fr&project_id=1967")
+    account = DataWorksHook().account
+
+    assert (account.source.external_id, account.project_id) == ("20260117", 1967)
+
+
+ODD = {
+    "true": True,
+    "false": False,
+    "a fraction": 1.5,
+    "a list": ["a"],
+    "an object": {"a": "odd-value"},
+    "a line end": "odd-value\nX: y",
+    "a NUL": "odd-value\0",
+    "an escape": "odd-value\x1b[31m",
+    "half a character": "odd-value\ud83d",
+    "a turn of direction": "odd-value\u202e",
+    "endless": "odd-value" * 100_000,
+}
+# No secrets: what is wrong with them may be shown, shortened.
+SHOWN = ("region", "network", "api_version", "signature", "credential_type", "source_credential_type", "host")
+
+
+@pytest.mark.parametrize("name", ["login", "password", "host", *TEXTS])
+def test_odd_fields_are_refused_by_their_name(name: str) -> None:
+    """Whatever they hold, which may be a secret, and before anything is sent."""
+    names = {name, {"access_key_id": "login", "access_key_secret": "password", "endpoint": "host"}.get(name, name)}
+    misses = []
+    for what, value in ODD.items():
+        # Airflow itself makes text of the standard fields; a policy that is written out is an object.
+        if (what, name) == ("an object", "policy") or (name in KEYS | {"host": ""} and not isinstance(value, str)):
+            continue
+        try:
+            with_field(name, value)
+        except DataWorksInvalidRequest as error:
+            said = str(error)
+            said.encode()
+            is_good = error.message.partition(":")[0] in names and len(said) < 1_000
+            if not is_good or ("odd-value" in said and name not in SHOWN):
+                misses.append((what, said[:300]))
+        except Exception as error:
+            misses.append((what, repr(error)[:300]))
+        else:
+            misses.append((what, "taken"))
+
+    assert misses == []
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "read_timeout", "max_qps", "project_id", "duration_seconds"])
+def test_odd_numbers_are_refused_by_their_name(name: str) -> None:
+    """Also such as no computer would hold."""
+    misses = []
+    odd = [True, "x" * 10_000, "9" * 10_000, 10**400, -1, "nan", "inf", "1e999", "\ud83d", [1], {"a": 1}, float("nan")]
+    for value in odd:
+        extra = {**REGION, name: value}
+        if name == "duration_seconds":
+            extra |= {"credential_type": "ram_role_arn", **ROLE}
+        try:
+            fields_of.read_account(connection(REGION, **KEYS), extra)
+        except DataWorksInvalidRequest as error:
+            str(error).encode()
+            if not error.message.startswith(f"{name}: ") or len(str(error)) > 1_000:
+                misses.append((repr(value)[:20], error.message[:200]))
+        except Exception as error:
+            misses.append((repr(value)[:20], repr(error)[:200]))
+        else:
+            misses.append((repr(value)[:20], "taken"))
+
+    assert misses == []

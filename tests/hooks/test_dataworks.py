@@ -160,7 +160,7 @@ def test_a_file_of_authorities_that_is_none_is_an_airflow_failure(
     """Told by the field's name, whichever way the first connection would be made, and before it is."""
     connect(ca_file="/nowhere/ca.pem")
 
-    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: '/nowhere/ca\.pem' cannot be used") as caught:
+    with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: the file cannot be used") as caught:
         ask(DataWorksHook())
 
     assert isinstance(caught.value, AirflowFailException)
@@ -266,3 +266,43 @@ def test_the_older_form_comes_from_the_same_dict_as_the_newer() -> None:
 
     assert behaviour["relabeling"]["login"] == "AccessKey ID"
     assert set(behaviour) == {"hidden_fields", "relabeling", "placeholders"}
+
+
+@pytest.mark.parametrize("ask", [lambda hook: hook.get_di_job(JOB), in_a_loop], ids=["blocking", "loop"])
+def test_one_line_tells_which_connection_was_read(
+    ask: Callable[[DataWorksHook], object],
+    emulator: Emulator,
+    connect: Callable[..., None],
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Where it leads and who signs, for whoever is on call; of the AccessKey ID its ends, and no secret."""
+    emulator.add_access_key(emulator.access_key_id, emulator.access_key_secret, SECURITY_TOKEN)
+    connect(region="cn-shanghai", project_id=1967, api_version="2024-05-18", security_token=SECURITY_TOKEN)
+    hook = on_clock(DataWorksHook(), clock)
+    caplog.set_level("INFO")
+    if ask is in_a_loop:
+        asyncio.run(hook.load_account())
+    for _ in range(2):
+        ask(hook)
+
+    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Connection ")]
+    host, identity = emulator.url.removeprefix("http://"), emulator.access_key_id
+    assert line == (
+        f"Connection dataworks_default: region cn-shanghai, host {host}, workspace 1967, API 2024-05-18, "
+        f"credential_type sts, AccessKey ID {identity[:4]}...{identity[-4:]}."
+    )
+    for secret in (identity, emulator.access_key_secret, SECURITY_TOKEN):
+        assert secret not in line
+
+
+def test_a_short_access_key_id_is_not_shown_whole(
+    emulator: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody may have written the secret into the wrong field."""
+    monkeypatch.setattr(Emulator, "access_key_id", "12345678")
+    connect()
+    caplog.set_level("INFO")
+    _ = DataWorksHook().account
+
+    assert "AccessKey ID 12....\n" in caplog.text
