@@ -1,4 +1,4 @@
-"""A real triggerer meets answers that Airflow could not store: each wait ends as it should, and none takes others along."""
+"""A real triggerer meets answers that Airflow could not store: each wait ends as it should, and ends no other."""
 
 from __future__ import annotations
 

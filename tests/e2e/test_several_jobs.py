@@ -1,4 +1,4 @@
-"""Maintenances of several jobs on a real Airflow: the verdict is about the jobs, whatever Airflow kept of their tasks."""
+"""Maintenances of several jobs on a real Airflow: their verdict is about the jobs, whatever Airflow kept of tasks."""
 
 from __future__ import annotations
 

@@ -287,7 +287,7 @@ def test_a_dag_run_does_what_it_says(
 def test_clearing_the_work_clears_stop_and_check_and_work_alone_is_not_begun(
     airflow_env: dict[str, str], emulator: Emulator
 ) -> None:
-    """Of a run that went well, whose jobs run again: by `airflow tasks clear` and, as if alone, `airflow tasks test`."""
+    """Of a run that went well, whose job runs again: by `airflow tasks clear` and, for alone, `airflow tasks test`."""
     dag_id, work = "matrix_cleared", "maintenance.work.maintain"
     env = with_connection(airflow_env, emulator, "tests/matrix/dags")
     run(env, "-m", "airflow", "dags", "test", dag_id)
