@@ -1,4 +1,4 @@
-"""DAGs of one stop: `e2e_stop_blocking` and `e2e_stop_deferred`; the conf of a run names the job."""
+"""DAGs of one stop: `e2e_stop_blocking` and its kin; the conf of a run names the job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from airflow.sdk import DAG, Param
 
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 
-for name, deferrable in (("blocking", False), ("deferred", True)):
+for name, deferrable, conn_id in (
+    ("blocking", False, "dataworks_default"),
+    ("deferred", True, "dataworks_default"),
+    ("from_backend", True, "dataworks_from_backend"),
+):
     with DAG(f"e2e_stop_{name}", schedule=None, params={"job": Param(1, type="integer")}):
         StopDIJobOperator(
             task_id="stop",
@@ -17,4 +21,5 @@ for name, deferrable in (("blocking", False), ("deferred", True)):
             retries=2,
             retry_delay=1,
             retry_exponential_backoff=False,
+            dataworks_conn_id=conn_id,
         )
