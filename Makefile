@@ -30,7 +30,7 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := true
 endif
 
-.PHONY: help demo airflow bench browser servers test test-e2e test-e2e-next test-cluster test-fire test-matrix
+.PHONY: help demo airflow bench browser proxy servers test test-e2e test-e2e-next test-cluster test-fire test-matrix
 .PHONY: matrix-next lint readme format wheel wheel-check lock clean $(LINES:%=matrix-%)
 
 help: #* Show this list
@@ -50,7 +50,7 @@ bench: .venv/.ready #* Measure calls, event loop, CPU, rate and imports against 
 test: .venv/.ready #* Run all tests on Airflow 3.3 (ARGS="-k word" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-e2e: .venv/.ready browser #* Kill workers of a real Airflow; look at form and pages in a browser (10 minutes)
+test-e2e: .venv/.ready browser proxy #* Kill workers of a real Airflow; look at form and pages in a browser (10 minutes)
 	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e $(ARGS)
 	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
@@ -85,6 +85,17 @@ browser: #* See that there is a Chromium for the tests; install Debian's if poss
 	echo 'Installing Chromium for the browser tests (once, about 20 seconds)'; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	{ apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } >/dev/null
+
+proxy: #* See that there is a tinyproxy for the tests; install Debian's if possible
+	@if command -v tinyproxy >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null || [ "$$(id -u)" -ne 0 ]; then \
+		echo 'The test of a real proxy needs tinyproxy, and it was not found. Install it (Debian: apt-get install' \
+			'tinyproxy-bin, as root), so that tinyproxy is on PATH.' >&2; \
+		exit 1; \
+	fi; \
+	echo 'Installing tinyproxy for the test of a real proxy (once, a few seconds)'; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ apt-get update && apt-get install --yes --no-install-recommends tinyproxy-bin; } >/dev/null
 
 test-fire: .venv/.ready #* Live through 10,000 random schedules (ARGS="--seed N" for one; 6 minutes on two cores)
 	@PYTHONPATH=tests $(BIN)/python -m campaign $(ARGS)
