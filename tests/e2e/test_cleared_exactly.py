@@ -36,7 +36,11 @@ def test_what_is_cleared_exactly_is_not_begun(
     map_index: int,
     state: str,
 ) -> None:
-    """The job is running again, and is left so; nothing but that task has another try, and the run is red."""
+    """
+    The job is running again, and is left so; nothing but that task has another try, and it is red.
+
+    So is the run where it was before: Airflow judges it by its leaves, which are not touched.
+    """
     job = new_job(stop_seconds=1, start_seconds=1).id
     run = start_run(dag_id, job=job, jobs=[job])
     assert run.wait_end(120) == state
@@ -46,7 +50,8 @@ def test_what_is_cleared_exactly_is_not_begun(
     airflow.clear_exactly(run.dag_id, run.run_id, run.task(task_id, map_index)["id"])
     airflow.wait_until("the run to go on", lambda: run.state not in ENDED, 60, interval=0.05)
 
-    assert run.wait_end(120) == "failed"
+    assert run.wait_end(120) == state
+    assert run.task(task_id, map_index)["state"] == "failed"
     assert "Clear the whole group 'maintenance'" in run.log(2, task_id, map_index)
     assert account(emulator, job) == ("Running", 1, 1)
     assert emulator.count("StopDIJob") + emulator.count("StartDIJob") == changes
