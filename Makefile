@@ -30,7 +30,7 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := true
 endif
 
-.PHONY: help demo airflow bench browser servers test test-e2e test-e2e-next test-cluster test-fire test-matrix
+.PHONY: help demo airflow bench browser proxy servers test test-e2e test-e2e-next test-cluster test-fire test-matrix
 .PHONY: matrix-next lint readme format wheel wheel-check lock clean $(LINES:%=matrix-%)
 
 help: #* Show this list
@@ -50,7 +50,7 @@ bench: .venv/.ready #* Measure calls, event loop, CPU, rate and imports against 
 test: .venv/.ready #* Run all tests on Airflow 3.3 (ARGS="-k word" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-e2e: .venv/.ready browser #* Kill workers of a real Airflow; look at form and pages in a browser (10 minutes)
+test-e2e: .venv/.ready browser proxy #* Kill workers of a real Airflow; look at form and pages in a browser (10 minutes)
 	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e $(ARGS)
 	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
@@ -85,6 +85,17 @@ browser: #* See that there is a Chromium for the tests; install Debian's if poss
 	echo 'Installing Chromium for the browser tests (once, about 20 seconds)'; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	{ apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } >/dev/null
+
+proxy: #* See that there is a tinyproxy for the tests; install Debian's if possible
+	@if command -v tinyproxy >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null || [ "$$(id -u)" -ne 0 ]; then \
+		echo 'The test of a real proxy needs tinyproxy, and it was not found. Install it (Debian: apt-get install' \
+			'tinyproxy-bin, as root), so that tinyproxy is on PATH.' >&2; \
+		exit 1; \
+	fi; \
+	echo 'Installing tinyproxy for the test of a real proxy (once, a few seconds)'; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ apt-get update && apt-get install --yes --no-install-recommends tinyproxy-bin; } >/dev/null
 
 test-fire: .venv/.ready #* Live through 10,000 random schedules (ARGS="--seed N" for one; 6 minutes on two cores)
 	@PYTHONPATH=tests $(BIN)/python -m campaign $(ARGS)
@@ -174,6 +185,11 @@ TESTS := $(addprefix tests/,matrix operators sensors triggers hooks links timeta
 	test_failures.py test_maintenance.py test_maintenance_work.py test_retries.py)
 TESTS_lowest := tests/client
 
+# Behind all else on the path stands this tree: processes that a test starts find the test there, and the package, which
+# stands before it, as it was installed.
+last_on_path = $(call ENV,$(1))/bin/python -c 'import os, site; \
+		open(os.path.join(site.getsitepackages()[0], "tree.pth"), "w").write(os.getcwd())'
+
 # An old Airflow warns of itself.
 run_matrix = $(call ENV,$(1))/bin/python -c 'import sys; from importlib.metadata import version; \
 		print("== Airflow", version("apache-airflow"), "on Python", sys.version.split()[0], flush=True)' && \
@@ -182,13 +198,14 @@ run_matrix = $(call ENV,$(1))/bin/python -c 'import sys; from importlib.metadata
 $(LINES:%=matrix-%): matrix-%: requirements/constraints-%.txt requirements/tools.txt wheel
 	@$(UV) venv --quiet --clear --python $(or $(PYTHON),$(BIN)/python) $(call ENV,$*)
 	@$(INSTALL) --python $(call ENV,$*)/bin/python $(call PINS,$*) $(TOOLS) $(TOOLS_$*) "$$(ls dist/*.whl)[credentials,emulator]"
+	@$(call last_on_path,$*)
 	@$(call run_matrix,$*)
 
 # Not pinned and allowed to fail: it tells early what the next Airflow will break.
 matrix-next: wheel
 	@if ! { $(next_env); }; then \
 		echo "== No Airflow newer than $(AIRFLOW) could be installed: not tried. This fails nothing."; \
-	elif ! { $(call run_matrix,next); }; then \
+	elif ! { $(call last_on_path,next) && $(call run_matrix,next); }; then \
 		echo "== The package does NOT work on the next Airflow, see above. This fails nothing."; \
 	fi
 

@@ -9,10 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from certificates import Authority
 
-_CONNECT = re.compile(rb"CONNECT ([a-z0-9.-]+:[0-9]+) HTTP/1\.1")
+_CONNECT = rb"CONNECT ([a-z0-9.-]+:[0-9]+) HTTP/%s"
 
 
 def _pump(one: socket.socket, other: socket.socket, seen: list[bytes] | None = None) -> None:
@@ -86,9 +87,11 @@ class StrictProxy(_Listening):
 
     :param routes: port of this machine by ``host:port``.
     :param password: what it wants as ``Proxy-Authorization``.
+    :param version: of HTTP, as a pattern; other proxies may ask in an older one.
     """
 
-    def __init__(self, routes: dict[str, int], password: str | None = None) -> None:
+    def __init__(self, routes: dict[str, int], password: str | None = None, version: bytes = rb"1\.1") -> None:
+        self._connect = re.compile(_CONNECT % version)
         self.routes, self.password = routes, password
         self.asked: list[bytes] = []  # heads of requests
         self.passed: list[bytes] = []  # what went through it from whoever called
@@ -108,7 +111,7 @@ class StrictProxy(_Listening):
                 return
             head += piece
         self.asked.append(head)
-        found = _CONNECT.fullmatch(head.partition(b"\r\n")[0])
+        found = self._connect.fullmatch(head.partition(b"\r\n")[0])
         port = self.routes.get(found[1].decode()) if found else None
         if port is None:
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -127,14 +130,15 @@ class StrictProxy(_Listening):
 
 
 @contextmanager
-def strict_proxy(authority: Authority, behind: dict[str, int], password: str | None = None) -> Iterator[StrictProxy]:
+def strict_proxy(authority: Authority, behind: dict[str, int], **more: Any) -> Iterator[StrictProxy]:
     """
     Run a proxy with TLS servers behind it.
 
     :param behind: by name of a host, the port of this machine that answers for it in clear.
+    :param more: for :class:`StrictProxy`.
     """
     fronts = {f"{name}:443": TlsFront(authority.server(name), port) for name, port in behind.items()}
-    proxy = StrictProxy({name: front.port for name, front in fronts.items()}, password)
+    proxy = StrictProxy({name: front.port for name, front in fronts.items()}, **more)
     try:
         yield proxy
     finally:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from packaging.version import Version
 from real_airflow import SILENT, Run, secrets_backend
+from real_proxy import RealProxy, real_proxy
 
 from airflow_provider_dataworks.emulator import Emulator, Job
 from demo.airflow_processes import LocalAirflow
@@ -57,7 +58,14 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def airflow(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[LocalAirflow]:
+def proxy(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealProxy]:
+    """A real proxy; the connection `proxied` leads through it to the emulator."""
+    with real_proxy(emulator, tmp_path_factory.mktemp("proxy")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def airflow(emulator: Emulator, proxy: RealProxy, request: pytest.FixtureRequest) -> Iterator[LocalAirflow]:
     """
     A real Airflow with the example DAGs and those in dags/, and `dataworks_default` leading to the emulator.
 
@@ -70,7 +78,12 @@ def airflow(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[Loca
         "password": emulator.access_key_secret,
         "extra": {"region": REGION},
     }
-    env = {**SETTINGS, "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection), "DATAWORKS_JOBS": "40"}
+    env = {
+        **SETTINGS,
+        **proxy.environment,
+        "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection),
+        "DATAWORKS_JOBS": "40",
+    }
     with tempfile.TemporaryDirectory(prefix="dataworks-e2e-", ignore_cleanup_errors=True) as directory:
         home = Path(directory)
         for folder in DAG_FOLDERS:
