@@ -30,8 +30,8 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := true
 endif
 
-.PHONY: help demo airflow bench browser proxy test test-e2e test-fire test-matrix matrix-next lint readme format wheel
-.PHONY: wheel-check lock clean $(LINES:%=matrix-%)
+.PHONY: help demo airflow bench browser proxy servers test test-e2e test-e2e-next test-cluster test-fire test-matrix
+.PHONY: matrix-next lint readme format wheel wheel-check lock clean $(LINES:%=matrix-%)
 
 help: #* Show this list
 	@awk -F ':.*#[*] ' '/^[a-z0-9-]+:.*#[*] / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,26 @@ test: .venv/.ready #* Run all tests on Airflow 3.3 (ARGS="-k word" for some of t
 test-e2e: .venv/.ready browser proxy #* Kill workers of a real Airflow; look at form and pages in a browser (10 minutes)
 	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e $(ARGS)
 	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
+
+test-e2e-next: wheel proxy #* Clear tasks on the next Airflow, which can clear exactly one task instance (5 minutes)
+	@$(next_env)
+	@$(call ENV,next)/bin/python -m pytest -m e2e -o filterwarnings=default tests/e2e/test_cleared.py \
+		tests/e2e/test_cleared_exactly.py $(ARGS)
+
+test-cluster: .venv-cluster/.ready servers #* Kill parts of an Airflow with Celery, PostgreSQL and Redis (10 minutes)
+	@.venv-cluster/bin/python -m pytest -m cluster -s tests/cluster $(ARGS)
+
+servers: #* See that there are PostgreSQL and Redis for the cluster; install Debian's if possible
+	@if command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb || command -v redis-server initdb; then exit 0; fi \
+		>/dev/null 2>&1; \
+	if ! command -v apt-get >/dev/null || [ "$$(id -u)" -ne 0 ]; then \
+		echo 'The cluster needs PostgreSQL and Redis, and one was not found. Install them (Debian: apt-get install' \
+			'postgresql redis-server, as root); neither has to run.' >&2; \
+		exit 1; \
+	fi; \
+	echo 'Installing PostgreSQL and Redis for the cluster (once, about 10 seconds)'; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ apt-get update && apt-get install --yes --no-install-recommends postgresql redis-server; } >/dev/null
 
 # The fonts' package is for machines without any: Chromium would draw empty boxes.
 browser: #* See that there is a Chromium for the tests; install Debian's if possible
@@ -111,10 +131,13 @@ lock: .venv/.ready #* Resolve requirements/*.txt anew (needs the package index)
 	@$(COMPILE) pyproject.toml --extra dev -c requirements/constraints-$(AIRFLOW).txt --exclude-newer $(TOOLS_DAY) \
 		-o requirements/tools.all
 	@grep -vxFf requirements/constraints-$(AIRFLOW).txt requirements/tools.all > requirements/tools.txt
-	@rm requirements/tools.all
+	@printf '%s\n' $(CLUSTER) | $(COMPILE) - -c requirements/constraints-$(AIRFLOW).txt \
+		--exclude-newer $(patsubst $(AIRFLOW)=%,%,$(filter $(AIRFLOW)=%,$(DAYS))) -o requirements/cluster.all
+	@grep -vxFf requirements/constraints-$(AIRFLOW).txt requirements/cluster.all > requirements/cluster.txt
+	@rm requirements/tools.all requirements/cluster.all
 
 clean: #* Remove environments and everything else that can be made again
-	rm -rf .venv .venv-matrix build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-matrix .venv-cluster build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment
@@ -137,6 +160,18 @@ clean: #* Remove environments and everything else that can be made again
 
 .venv/.ready: .venv/.locked pyproject.toml airflow_provider_dataworks/__init__.py
 	@$(INSTALL) --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The cluster: what .venv has, and Airflow's providers for its parts
+
+CLUSTER := $(addprefix apache-airflow-providers-,celery postgres redis)
+
+.venv-cluster/.ready: .venv/.ready requirements/cluster.txt
+	@echo 'Building .venv-cluster (once, about 20 seconds)'
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-cluster
+	@$(INSTALL) --python .venv-cluster/bin/python $(call PINS,$(AIRFLOW)) -c requirements/cluster.txt $(CLUSTER) $(TOOLS) \
+		hatchling editables -r pyproject.toml --extra emulator
+	@$(INSTALL) --python .venv-cluster/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # The matrix: one environment per Airflow, with the built wheel in it, on the Python of .venv or on PYTHON
@@ -162,10 +197,12 @@ $(LINES:%=matrix-%): matrix-%: requirements/constraints-%.txt requirements/tools
 
 # Not pinned and allowed to fail: it tells early what the next Airflow will break.
 matrix-next: wheel
-	@$(UV) venv --quiet --clear --python $(or $(PYTHON),$(BIN)/python) $(call ENV,next)
-	@if ! $(INSTALL) --python $(call ENV,next)/bin/python --prerelease allow 'apache-airflow>=3.4.0b1' $(TOOLS) \
-			"$$(ls dist/*.whl)[credentials,emulator]"; then \
+	@if ! { $(next_env); }; then \
 		echo "== No Airflow newer than $(AIRFLOW) could be installed: not tried. This fails nothing."; \
 	elif ! { $(call run_matrix,next); }; then \
 		echo "== The package does NOT work on the next Airflow, see above. This fails nothing."; \
 	fi
+
+next_env = $(UV) venv --quiet --clear --python $(or $(PYTHON),$(BIN)/python) $(call ENV,next) && \
+	$(INSTALL) --python $(call ENV,next)/bin/python --prerelease allow 'apache-airflow>=3.4.0b1' $(TOOLS) \
+		"$$(ls dist/*.whl)[credentials,emulator]"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -14,6 +16,8 @@ from demo.airflow_processes import LocalAirflow
 from demo.processes import ProcessProblem
 from demo.rest import RestProblem
 
+ON_PYTHONPATH = Path(__file__).parent / "on_pythonpath"
+SILENT = "secrets-backend-is-silent"  # the file in an Airflow's home, if the test says so
 ENDED = frozenset({"success", "failed"})
 TASK_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
@@ -121,3 +125,12 @@ def window(opens: datetime, closes: datetime) -> str:
     return json.dumps(
         MaintenanceWindow(cron, timedelta(seconds=int((closes - start).total_seconds())), "UTC").to_json()
     )
+
+
+def secrets_backend(silent: Path, connections: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the environment that gives an Airflow connections in a backend which is silent while a file exists."""
+    return {
+        "AIRFLOW__SECRETS__BACKEND": "silent_secrets.SilentSecrets",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"silent": str(silent), "connections": connections}),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ON_PYTHONPATH), os.environ.get("PYTHONPATH")))),
+    }

@@ -10,18 +10,17 @@ from typing import Any
 
 import pytest
 from any_airflow import DagSerialization, setup, task, task_group, teardown
+from asking_process import ask_together
 from dag_runs import run_dag
-from emulated import JOB, connect, emulator
+from emulated import JOB, connect, emulator, logged
 from emulated import real_clock as clock
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
-from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
-from airflow_provider_dataworks.stopped_check import StoppedCheck
 from airflow_provider_dataworks.version_compat import DAG
 
-__all__ = ["clock", "connect", "emulator"]
+__all__ = ["clock", "connect", "emulator", "logged"]
 OTHER = 11743
 FAST: dict[str, Any] = {
     "stop_args": {"poll_interval": 0.2, "retries": 0, "min_remaining": 1},
@@ -49,7 +48,7 @@ def ids_of(kind: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["one", "template", "several", "mapped"])
-def test_work_does_not_begin_on_a_job_that_runs(jobs: Emulator, capfd: pytest.CaptureFixture[str], kind: str) -> None:
+def test_work_does_not_begin_on_a_job_that_runs(jobs: Emulator, logged: Callable[[], str], kind: str) -> None:
     """Somebody starts the job while the first task runs: the second one is not begun, and says what to clear."""
     ran = []
     with a_dag(f"live_{kind}", params={"job": JOB}) as dag:
@@ -70,24 +69,9 @@ def test_work_does_not_begin_on_a_job_that_runs(jobs: Emulator, capfd: pytest.Ca
 
     assert (state, ran) == ("failed", ["first"])
     assert tasks["maintenance.work.second", 0 if kind == "mapped" else -1].state == "failed"
-    said = "".join(capfd.readouterr())
+    said = logged()
     assert "not begun, because a job of this maintenance is not stopped: 11668 (Running)" in said
     assert "Clear the whole group 'maintenance'" in said
-
-
-def ask_together(barrier: Any, results: Any) -> None:
-    """Ask in a process of its own, once all processes are ready."""
-    with a_dag("together"):
-        operator = StopDIJobOperator(task_id="any", di_job_id=JOB)
-    check = StoppedCheck([JOB, OTHER], ("Stopped",), "maintenance", "dataworks_default")
-    instance = SimpleNamespace(dag_id="together", run_id="once", max_tries=0, try_number=1)
-    barrier.wait(60)
-    try:
-        check({"task": operator, "ti": instance})
-    except DataWorksError as error:
-        results.put(error.message)
-    else:
-        results.put("begun")
 
 
 def test_tasks_that_begin_together_share_looks(jobs: Emulator) -> None:
@@ -96,7 +80,7 @@ def test_tasks_that_begin_together_share_looks(jobs: Emulator) -> None:
     jobs.inject({"operation": "GetDIJob", "times": None, "slow": 0.3})
     spawn = multiprocessing.get_context("spawn")
     barrier, results = spawn.Barrier(6), spawn.Queue()
-    processes = [spawn.Process(target=ask_together, args=(barrier, results)) for _ in range(6)]
+    processes = [spawn.Process(target=ask_together, args=([JOB, OTHER], barrier, results)) for _ in range(6)]
     for process in processes:
         process.start()
     said = [results.get(timeout=60) for _ in processes]

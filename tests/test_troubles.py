@@ -11,7 +11,6 @@ from typing import Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
-from airflow.providers.standard.operators.empty import EmptyOperator
 from emulated import JOB, SECURITY_TOKEN
 from red_tasks import a_block, log_of_failure
 from test_key_troubles import TASKS as TASKS_WITHOUT_KEYS
@@ -31,6 +30,7 @@ from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, S
 from airflow_provider_dataworks.outcome import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
+from airflow_provider_dataworks.version_compat import EmptyOperator
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 

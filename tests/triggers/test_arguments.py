@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
+from any_airflow import serde
 from emulated import JOB, Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -114,7 +114,7 @@ async def test_a_row_that_lacks_an_argument_says_which(missing: str) -> None:
 async def test_a_row_of_nothing_is_one_event() -> None:
     """It is made, stored and run like any other."""
     path, kwargs = DIJobStatusTrigger().serialize()
-    event = await event_of(DIJobStatusTrigger(**deserialize(serialize(kwargs))))
+    event = await event_of(DIJobStatusTrigger(**serde.deserialize(serde.serialize(kwargs))))
 
     assert path.endswith(".DIJobStatusTrigger")
     assert event["error"]["see"] == "trigger-not-understood"
