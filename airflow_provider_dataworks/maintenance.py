@@ -242,7 +242,7 @@ def _is_mapped(task: Any) -> bool:
 
 def _ask_before(task: Any, check: StoppedCheck | RestartAheadCheck) -> None:
     """Have a task, mapped or not, ask before it begins, and before what its author wants to run then."""
-    if task.is_mapped:
+    if _is_mapped(task):
         task.partial_kwargs["pre_execute"] = replace(check, then=_argument(task, "pre_execute"))
     else:
         task.pre_execute = replace(check, then=task.pre_execute)

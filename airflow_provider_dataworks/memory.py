@@ -95,13 +95,16 @@ class RequestMemory:
         self._task_instance = context.get("ti")
         self._context, self._kind, self._key, self._now = context, kind, f"dataworks_{kind}", now
         self._di_job_id = di_job_id
-        found = RequestNote.read(self._store.get(self._key)) if self._store is not None else None
+        kept = self._store.get(self._key) if self._store is not None else None
+        found = RequestNote.read(kept)
         known = found is not None and found.di_job_id == di_job_id
         self.earlier: RequestNote | None = found if known and found is not None and not found.withdrawn else None
         number = int(getattr(self._task_instance, "try_number", None) or 1)
         cleared = _was_cleared(context)
         # An earlier try, and nothing left of what it noted: no store, or one that was discarded by a clear.
-        self.blind = number > 1 and not known and (self._store is None or cleared)
+        # Or what is left is no note: somebody spoiled it.
+        spoiled = kept is not None and found is None
+        self.blind = not known and (spoiled or (number > 1 and (self._store is None or cleared)))
         self._latest = RequestNote(di_job_id, withdrawn=not self.blind, at=now())
         if self.earlier is not None:
             self._publish(self.earlier)

@@ -1,4 +1,4 @@
-"""Rate of a hundred GetDIJob at once over TLS: our asyncio session against the best that httpx clients do.
+"""CPU and rate of a hundred GetDIJob at once over TLS: our asyncio session against the best that httpx clients do.
 
     python -m benchmarks.concurrent_tls
 
@@ -10,8 +10,8 @@ and a plain ``AsyncClient``. All open a connection for each call, so that each c
 in a process of its own, rounds interleaved. Promised: at most 1.25 times the CPU a call of the best of the others.
 
 Misleading when: the machine has fewer than two free cores, because client and server then share one; or taken for a
-rate the real service would allow. Wall time is what is asked here, so a busy machine blurs it: the ratio is the median
-of the rounds' ratios, and the CPU a call, which the machine blurs less, stands below it.
+rate the real service would allow. A busy machine blurs the rate, so none is promised: the CPU a call, which the machine
+blurs less, stands below it. Ratios are the median of the rounds' ratios.
 """
 
 from __future__ import annotations

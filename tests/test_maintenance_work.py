@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from any_airflow import DagSerialization, setup, task, task_group, teardown
+from any_airflow import DagSerialization, is_mapped, setup, task, task_group, teardown
 from asking_process import ask_together
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator, logged
@@ -147,8 +147,8 @@ def test_a_stop_behind_which_no_restart_comes_is_not_begun(ids: Any) -> None:
     with a_dag("stop_alone") as dag, DIJobMaintenance(di_job_ids=ids):
         pass
     stop = dag.get_task("maintenance.stop")
-    asks = stop.partial_kwargs["pre_execute"] if stop.is_mapped else stop.pre_execute
-    index, name = (0, "maintenance.restart_0") if stop.is_mapped else (-1, "maintenance.restart")
+    asks = stop.partial_kwargs["pre_execute"] if is_mapped(stop) else stop.pre_execute
+    index, name = (0, "maintenance.restart_0") if is_mapped(stop) else (-1, "maintenance.restart")
 
     def ask(state: str | None) -> None:
         told = {"once": {name: state, "maintenance.restart_1": None}}

@@ -26,11 +26,11 @@ from airflow_provider_dataworks.emulator.fixtures import (
     dataworks_emulator_factory,
 )
 from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.maintenance import EmptyOperator
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.outcome import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
-from airflow_provider_dataworks.version_compat import EmptyOperator
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 

@@ -20,7 +20,7 @@ PATIENCE = 45.0  # seconds of waiting in one call, all its tries together; past 
 class _as_asked(wait_base):  # noqa: N801 - tenacity's naming
     """Wait as long as the service asked; where it asked for nothing, exponentially with full jitter."""
 
-    _fallback = wait_random_exponential(multiplier=1, max=15)
+    _fallback = wait_random_exponential(multiplier=1, max=15, min=0.05)
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = error_of(retry_state)

@@ -68,7 +68,9 @@ def _read(name: str | None) -> Credentials:
         tries: list[str] = []
         if os.environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true":
             config = _home() / ".aliyun" / "config.json"
-            make = partial(library.CLIProfileCredentialsProvider, profile_name=name, profile_file=str(config))
+            # It reads this file by itself. Do not name it: the constraint files of Airflow 2.11.0 to 3.0 pin release
+            # 1.0.2 of the library, which knows no profile_file.
+            make = partial(library.CLIProfileCredentialsProvider, profile_name=name)
             if found := _ask(make, config, name, "~/.aliyun/config.json", tries):
                 return found
         given = os.environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE")

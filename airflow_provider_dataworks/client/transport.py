@@ -35,6 +35,7 @@ from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 Client = httpx.Client
+_LEAST_TO_CONNECT = 0.25  # seconds, also for a request that may leave at this very moment only
 _AT_ONCE = 64  # connections of one session in an event loop
 
 
@@ -98,7 +99,8 @@ class _Wire:
         if call.method == "POST":
             headers["content-length"] = str(len(body))
         # The last moment before the bytes leave; a connection that takes long to open must not make them late either.
-        timeout = {**self._timeout, "connect": min(self._settings.connect_timeout, send.time_to_send())}
+        left = max(send.time_to_send(), _LEAST_TO_CONNECT)
+        timeout = {**self._timeout, "connect": min(self._settings.connect_timeout, left)}
         target, added = self._signer.sign(keys, call.method, "/", query, headers, body)
         headers.update(added)
         return Request(call.method, self._url, target.encode("ascii"), raw(headers), body, timeout)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from airflow_provider_dataworks.client.credentials import Credentials, Load
 from airflow_provider_dataworks.client.troubles import TROUBLES
-from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
+from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksUnavailable
 from airflow_provider_dataworks.hooks.connection import Account, checked_extra, read_account, secrets_of
 from airflow_provider_dataworks.version_compat import BaseHook, mask_secret, read_connection_in_event_loop
 
@@ -98,11 +98,9 @@ def _looking_up(conn_id: str) -> Iterator[None]:
 def _rereading(conn_id: str) -> Iterator[None]:
     try:
         yield
-    except DataWorksError:
-        raise
-    except Exception as error:  # whatever Airflow raises: the connection may be gone, or Airflow not be there for now
+    except DataWorksUnavailable as error:  # of looking it up: it may be gone, or Airflow not be there for now
         raise DataWorksUnavailable(
-            f"the connection {conn_id} could not be read again ({type(error).__name__}).",
+            f"the connection {conn_id} could not be read again ({type(error.__cause__).__name__}).",
             sent=False,
             **TROUBLES["connection-not-read-again"].advice,
         ) from error

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+from airflow_limits import needs_vendor_sdk
 from fake_dataworks import ENDPOINT, JOB, KEY_ID, PROJECT, SECRET, TOKEN, Clock, FakeDataWorks
 
 from airflow_provider_dataworks.client.asking import Send
@@ -22,6 +23,7 @@ from airflow_provider_dataworks.client.signing import ACS3, RPC, SIGNATURES
 from airflow_provider_dataworks.client.transport import Session
 
 pytestmark = [
+    needs_vendor_sdk,
     # The vendor's packages warn of their own old habits.
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(alibabacloud|darabonba|Tea|apscheduler|pkg_resources).*"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -21,7 +21,8 @@ def test_stops_go_through_a_real_proxy(
     """Of a worker and of a triggerer, signed in the query and with a token, so that a path would show it all."""
     jobs = [new_job(stop_seconds=3).id for _ in range(2)]
     runs = [
-        start_run(f"e2e_stop_proxied_{how}", job=job) for how, job in zip(("blocking", "deferred"), jobs, strict=True)
+        start_run(dag_id, job=job, connection="proxied")
+        for dag_id, job in zip(("e2e_stop_blocking", "e2e_stop_deferred"), jobs, strict=True)
     ]
 
     assert [run.wait_end() for run in runs] == ["success"] * 2

@@ -23,7 +23,7 @@ def test_a_wait_outlasts_a_secrets_backend_that_is_silent(
     job = new_job(stop_seconds=1).id
     airflow.kill("triggerer")
     try:
-        run = start_run("e2e_stop_from_backend", job=job)
+        run = start_run("e2e_stop_deferred", job=job, connection="dataworks_from_backend")
         run.wait_task("deferred")
         looks = emulator.count()
         silent.touch()

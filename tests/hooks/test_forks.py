@@ -42,13 +42,13 @@ for job in jobs[1:]:
     pid = os.fork()
     if not pid:
         try:
-            print(json.dumps([job, own(job)]), flush=True)
+            print("TOLD", json.dumps([job, own(job)]), flush=True)
             os._exit(0)
         except BaseException as error:
-            print(json.dumps([job, f"failed: {error!r}"]), flush=True)
+            print("TOLD", json.dumps([job, f"failed: {error!r}"]), flush=True)
             os._exit(1)
     children.append(pid)
-print(json.dumps([jobs[0], own(jobs[0])]), flush=True)
+print("TOLD", json.dumps([jobs[0], own(jobs[0])]), flush=True)
 print([os.waitpid(pid, 0)[1] for pid in children], file=sys.stderr)
 """
 
@@ -61,7 +61,7 @@ def test_parent_and_children_of_a_fork_read_their_own_answers(emulator: Emulator
     done = subprocess.run(
         [sys.executable, "-c", FORKING, *map(str, jobs)], capture_output=True, text=True, check=True, timeout=120
     )
-    told = dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
+    told = dict(json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("TOLD "))
 
     assert {job: (emulator.job(job).stop_calls, emulator.job(job).effective_stops) for job in jobs} == dict.fromkeys(
         jobs, (1, 1)

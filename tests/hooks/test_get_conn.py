@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+from airflow_limits import needs_vendor_sdk
 from emulated import JOB, SECURITY_TOKEN, Clock, on_clock
 from raw_server import raw_server
 
@@ -82,6 +83,7 @@ FLAT = [("Ids", "3"), ("Ids", "1"), ("Ids", "2"), ("Name", "a b&c*~é"), ("Empty
 
 
 @SIGNATURES
+@needs_vendor_sdk
 @pytest.mark.parametrize("place", ["query", "form"])
 @pytest.mark.parametrize("token", [None, SECURITY_TOKEN], ids=["key", "token"])
 def test_repeated_parameters_are_sent_as_given_and_signed_as_the_vendors_signer_does(

@@ -43,7 +43,7 @@ def execute(hook: DataWorksHook, clock: Clock) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.mark.parametrize("window", [WINDOW, WINDOW.to_json(), str(WINDOW.to_json()).replace("'", '"')])
-@pytest.mark.parametrize("when", [OPENS, OPENS + 3600, CLOSES - 600])
+@pytest.mark.parametrize("when", [OPENS, OPENS + 3600, CLOSES - 601])
 def test_a_stop_inside_the_window_goes_on(
     execute: Callable[..., dict[str, Any]], clock: Clock, emulator: Emulator, window: Any, when: float
 ) -> None:

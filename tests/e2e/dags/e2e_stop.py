@@ -1,4 +1,4 @@
-"""DAGs of one stop: `e2e_stop_blocking` and its kin; the conf of a run names the job."""
+"""DAGs of one stop: `e2e_stop_blocking` and its kin; the conf of a run names job and connection."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ from airflow.sdk import DAG, Param
 
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 
-for name, deferrable, conn_id in (
-    ("blocking", False, "dataworks_default"),
-    ("deferred", True, "dataworks_default"),
-    ("from_backend", True, "dataworks_from_backend"),
-    ("proxied_blocking", False, "proxied"),
-    ("proxied_deferred", True, "proxied"),
-):
-    with DAG(f"e2e_stop_{name}", schedule=None, params={"job": Param(1, type="integer")}):
+PARAMS = {"job": Param(1, type="integer"), "connection": Param("dataworks_default", type="string")}
+
+for name, deferrable in (("blocking", False), ("deferred", True)):
+    with DAG(f"e2e_stop_{name}", schedule=None, params=PARAMS):
         StopDIJobOperator(
             task_id="stop",
             di_job_id="{{ params.job }}",
+            dataworks_conn_id="{{ params.connection }}",
             deferrable=deferrable,
             poll_interval=1,
             timeout=300,
             retries=2,
             retry_delay=1,
             retry_exponential_backoff=False,
-            dataworks_conn_id=conn_id,
         )
