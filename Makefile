@@ -54,7 +54,7 @@ test-e2e: .venv/.ready browser proxy #* Kill workers of a real Airflow; look at 
 	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e $(ARGS)
 	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
-test-e2e-next: wheel #* Clear tasks on the next Airflow, which can clear exactly one task instance (5 minutes)
+test-e2e-next: wheel proxy #* Clear tasks on the next Airflow, which can clear exactly one task instance (5 minutes)
 	@$(next_env)
 	@$(call ENV,next)/bin/python -m pytest -m e2e -o filterwarnings=default tests/e2e/test_cleared.py \
 		tests/e2e/test_cleared_exactly.py $(ARGS)

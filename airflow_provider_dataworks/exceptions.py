@@ -107,7 +107,7 @@ class DataWorksError(Exception):
         codes = f"({', '.join(self._codes)})" if self._codes else ""
         head = " ".join(filter(None, (self._subject, codes)))
         line = f"{': '.join(filter(None, (head, self.message)))}{self._state}"
-        if not (self.action and self.di_job_id) or len(line) <= _LINE:
+        if not self.action or len(line) <= (_LINE if self.di_job_id else 2 * _LINE):
             return (line,)
         return f"{head}.{self._state}", self.message
 

@@ -47,6 +47,7 @@ class ClusterAirflow(LocalAirflow):
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",  # the file does not change
         }
         super().__init__(home, dags_folder, env={**settings, **env}, parallelism=8, stop_grace=8.0)
         commands = {

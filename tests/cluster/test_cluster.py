@@ -73,6 +73,8 @@ def test_one_effective_stop_a_job_whatever_the_cluster_loses(
     time.sleep(SECRETS_AWAY)
     assert emulator.count() == looks, "somebody had the connection from elsewhere"
     assert _deferred(stops, maintenance) == every_wait - len(FIRST_HALF)
+    last = len(STOPPED) - 1
+    assert "Reading it again" in stops.log(stops.task(map_index=last)["try_number"], map_index=last)
     (airflow.home / SILENT).unlink()
     for job in STOPPED:
         emulator.set_status(job, "Stopped")

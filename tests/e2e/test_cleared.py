@@ -154,3 +154,23 @@ def test_a_stop_that_was_marked_as_done_lets_no_work_run_on_a_live_job(
     assert run.wait_end(120) == "failed"
     assert "Clear the whole group 'maintenance'" in run.log(run.task(WORK)["try_number"], WORK)
     assert account(emulator, job) == ("Running", 0, 0)
+
+
+@pytest.mark.parametrize("dag_id", ["e2e_maintenance", "e2e_maintenance_mapped"])
+def test_a_stop_that_is_cleared_alone_is_not_begun(
+    airflow: LocalAirflow, emulator: Emulator, new_job: Callable[..., Job], start_run: Callable[..., Run], dag_id: str
+) -> None:
+    """Its restart is over and is not cleared with it, so the job would stay down behind a green run."""
+    job = new_job(stop_seconds=1, start_seconds=1).id
+    run = start_run(dag_id, job=job, jobs=[job])
+    assert run.wait_end(120) == "success"
+
+    airflow.clear_tasks(run.dag_id, run.run_id, "maintenance.stop")
+
+    # Airflow judges a run by its leaves, and those had ended well: the task is red, the run is not.
+    assert again(airflow, run) == "success"
+    index = run.tasks("maintenance.stop")[0]["map_index"]
+    assert run.task("maintenance.stop", index)["state"] == "failed"
+    assert "Clear the whole group 'maintenance'" in run.log(2, "maintenance.stop", index)
+    assert run.tasks("maintenance.restart")[0]["try_number"] == 1
+    assert account(emulator, job) == ("Running", 1, 1)

@@ -285,7 +285,7 @@ def test_a_dag_run_does_what_it_says(
     } == jobs
 
 
-def test_clearing_the_work_clears_stop_and_check_and_work_alone_is_not_begun(
+def test_clearing_the_work_clears_stop_and_check_and_neither_work_nor_stop_begins_alone(
     airflow_env: dict[str, str], emulator: Emulator
 ) -> None:
     """Of a run that went well, whose job runs again: by `airflow tasks clear` and, for alone, `airflow tasks test`."""
@@ -296,10 +296,10 @@ def test_clearing_the_work_clears_stop_and_check_and_work_alone_is_not_begun(
     before = emulator.state()["jobs"][JOB_ID]
     assert (state, before["status"], before["effective_stops"]) == ("success", "Running", 1)
 
-    said = run(env, "-m", "airflow", "tasks", "test", dag_id, work, run_id, expect=None)
-
-    assert "Clear the whole group 'maintenance'" in said, said[-6000:]
-    assert "the work has begun" not in said
+    for task_id in (work, "maintenance.stop"):
+        said = run(env, "-m", "airflow", "tasks", "test", dag_id, task_id, run_id, expect=None)
+        assert "Clear the whole group 'maintenance'" in said, said[-6000:]
+        assert "the work has begun" not in said
     after = emulator.state()["jobs"][JOB_ID]
     assert (after["status"], after["effective_stops"], after["effective_starts"]) == ("Running", 1, 1)
 

@@ -45,12 +45,17 @@ PINS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
 def test_the_makefile_names_each_file_of_pins() -> None:
-    """One of constraints for each line of Airflow, and one for the tools: `make lock` writes all of them."""
+    """One of constraints for each line of Airflow, one for the tools, one for the cluster: `make lock` writes them."""
     makefile = (ROOT / "Makefile").read_text()
     (days,) = re.findall(r"^DAYS := (.+)$", makefile, re.MULTILINE)
     lines = [pair.partition("=")[0] for pair in days.split()]
 
-    assert {path.stem for path in PINS} == {"tools", "constraints-lowest", *(f"constraints-{line}" for line in lines)}
+    assert {path.stem for path in PINS} == {
+        "tools",
+        "cluster",
+        "constraints-lowest",
+        *(f"constraints-{line}" for line in lines),
+    }
     for line in lines:
         assert f"apache-airflow=={line}" in (ROOT / "requirements" / f"constraints-{line}.txt").read_text().splitlines()
 
