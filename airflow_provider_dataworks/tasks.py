@@ -180,7 +180,7 @@ class DIJobTask(MappedRetries, _Task):
             )
         else:
             self.log.info("DI job %s is %s: %s is not sent.", job.id, job.status, call)
-        assumed = memory.blind and not outcome.sent and before in effect
+        assumed = memory.blind and not outcome.sent and bool({before, str(job.status)} & set(effect))
         if assumed:
             self.log.warning("An earlier try of this task may have sent it: %s is taken for this run's.", before)
         if outcome.sent or assumed:

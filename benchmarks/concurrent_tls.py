@@ -165,7 +165,7 @@ def figures(found: dict[str, list[tuple[float, float]]]) -> list[Figure]:
     for version in VERSIONS:
         mine = f"ours, {version}"
         others = [name for name in found if name.endswith(version) and name != mine]
-        best = max(others, key=lambda name: statistics.median(rates[name]))
+        best = min(others, key=lambda name: statistics.median(costs[name]))
         for name in others:
             bound = times(1.25) if name == best else None
             lines.append(_line(f"GetDIJob a second, to {name}", rates[mine], rates[name]))
