@@ -83,7 +83,7 @@ def test_the_restart_of_one_of_several_jobs_fails(
     assert run.wait_end(150) == "failed"
     assert account(emulator, fine) == ("Running", 1, 1)
     assert account(emulator, down) == ("Stopped", 1, 0)
-    assert f"not started again: {down}" in run.log(1, "maintenance.restarted")
+    assert f"not running again: {down}" in run.log(1, "maintenance.restarted")
 
 
 def test_several_jobs_are_maintained(
@@ -145,14 +145,14 @@ def test_the_run_is_marked_failed_by_hand(
 ) -> None:
     """The maintenance is ended, and the job runs again."""
     run = start_run("e2e_maintenance", job=job, seconds=120)
-    run.wait_task("running", "maintain", timeout=90)
+    run.wait_task("running", "maintenance.work.maintain", timeout=90)
     airflow.mark_run(run.dag_id, run.run_id, "failed")
 
     airflow.wait_until("the job to run again", lambda: account(emulator, job) == ("Running", 1, 1), 120)
     # Not the run's state: Airflow skips the leaf of a run marked failed, and ends the run by its teardown, in success.
     run.wait_end(120)
-    states = {name: run.task(name)["state"] for name in ("maintain", "maintenance.restart")}
-    assert states == {"maintain": "failed", "maintenance.restart": "success"}
+    states = {name: run.task(name)["state"] for name in ("maintenance.work.maintain", "maintenance.restart")}
+    assert states == {"maintenance.work.maintain": "failed", "maintenance.restart": "success"}
 
 
 def test_the_run_is_cleared(airflow: LocalAirflow, emulator: Emulator, job: int, start_run: Callable[..., Run]) -> None:
