@@ -85,8 +85,7 @@ class RestartAheadCheck:
     """
     What the stop of a maintenance is asked before it begins; set as its ``pre_execute``.
 
-    From Airflow 3.4 on a person can clear the stop alone, without the restart: the job would be stopped, and stay down
-    behind a green run.
+    A stop that a person clears alone takes no restart along: the job would be stopped, and stay down behind a green run.
 
     :param restart: task id of the restart.
     :param group_id: the maintenance, to be cleared as a whole.

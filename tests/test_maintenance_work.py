@@ -143,7 +143,7 @@ def test_what_cleans_up_runs_at_any_time(jobs: Emulator) -> None:
 
 @pytest.mark.parametrize("ids", [JOB, [JOB, OTHER]], ids=["one", "several"])
 def test_a_stop_behind_which_no_restart_comes_is_not_begun(ids: Any) -> None:
-    """Airflow 3.4 can clear the stop alone: the job would stay down behind a green run."""
+    """Cleared alone, it takes no restart along: the job would stay down behind a green run."""
     with a_dag("stop_alone") as dag, DIJobMaintenance(di_job_ids=ids):
         pass
     stop = dag.get_task("maintenance.stop")
