@@ -85,7 +85,7 @@ class RestartAheadCheck:
     """
     What the stop of a maintenance is asked before it begins; set as its ``pre_execute``.
 
-    A stop that a person clears alone takes no restart along: the job would be stopped, and stay down behind a green run.
+    A stop that a person clears alone takes no restart along: the job would be stopped, and stay down, the run green.
 
     :param restart: task id of the restart.
     :param group_id: the maintenance, to be cleared as a whole.

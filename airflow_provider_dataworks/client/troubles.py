@@ -298,7 +298,7 @@ _ROWS: Rows = {
             "stop-without-restart",
             "A stop was not begun",
             "",
-            "Only the stop of a maintenance was cleared, and its restart is over: Airflow clears that with the work only.",
+            "Only the stop of a maintenance was cleared, and its restart is over: that is cleared with the work only.",
             "Clear the whole maintenance group of the run (open, stop, check, tasks, restart), inside the window. "
             "Nothing was touched.",
         ),
