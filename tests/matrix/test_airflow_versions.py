@@ -304,7 +304,7 @@ def test_clearing_the_work_clears_stop_and_check_and_neither_work_nor_stop_begin
     assert (after["status"], after["effective_stops"], after["effective_starts"]) == ("Running", 1, 1)
 
     run(env, "-m", "airflow", "dags", "reserialize")  # 3.0 clears what is stored, and has stored nothing yet
-    # To 2.11 it is a pattern, to 3.x a part of the task id.
+    # Airflow 3.1 takes what it calls an expression for a task's whole id.
     run(env, "-m", "airflow", "tasks", "clear", dag_id, "--task-regex", work, "--yes")
 
     found = query(env, "select task_id from task_instance where dag_id = ? and state is null", dag_id)
