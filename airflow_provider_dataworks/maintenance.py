@@ -20,7 +20,7 @@ from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, S
 from airflow_provider_dataworks.outcome import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.stopped_check import RestartAheadCheck, StoppedCheck
-from airflow_provider_dataworks.version_compat import TaskGroup
+from airflow_provider_dataworks.version_compat import AirflowException, TaskGroup
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 try:
@@ -219,7 +219,7 @@ class DIJobMaintenance(TaskGroup):
     def _approve(self) -> Any:
         try:
             from airflow_provider_dataworks.approval import MaintenanceApprovalOperator
-        except ImportError as error:
+        except (ImportError, AirflowException) as error:  # 3.0 may have a provider that refuses to be imported there
             raise ValueError("approval: asking a person needs Airflow 3.1 or later. Leave it out.") from error
         given = dict(self._approval) if isinstance(self._approval, Mapping) else {}
         facts = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 
-from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_0_PLUS, AirflowException
 
 if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
     from airflow.sdk import setup, task, task_group, teardown
@@ -28,7 +28,7 @@ except ImportError:  # before 3.2
 
 try:
     from airflow.providers.standard.operators.hitl import ApprovalOperator
-except ImportError:  # before 3.1
+except (ImportError, AirflowException):  # before 3.1, where the provider may be there and refuse
     ApprovalOperator = None  # type: ignore[assignment,misc]
 
 __all__ = [

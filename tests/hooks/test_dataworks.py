@@ -286,7 +286,8 @@ def test_one_line_tells_which_connection_was_read(
     for _ in range(2):
         ask(hook)
 
-    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Connection ")]
+    said = [record.getMessage() for record in caplog.records]
+    (line,) = [text for text in said if text.startswith("Connection dataworks_default: ")]
     host, identity = emulator.url.removeprefix("http://"), emulator.access_key_id
     assert line == (
         f"Connection dataworks_default: region cn-shanghai, host {host}, workspace 1967, API 2024-05-18, "
