@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from campaign.processes import Process
 
 CHANGES = ("StopDIJob", "StartDIJob")
-_MOST_CALLS = 5000  # a stop that never ends is looked at each five seconds for five hours
+_MOST_CALLS = 20_000  # more than a look each five seconds for a day, longer than any schedule lasts
 _GOOD = ("slow", "odd value", "early running")
 _TOLERANCE = 900.0  # seconds
 _SIGNATURE = re.compile(r"Credential=([^,]+),.*Signature=([0-9a-f]+)")
