@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from airflow_provider_dataworks import exceptions
-from airflow_provider_dataworks.client.advice import RETRIES_LEFT
+from airflow_provider_dataworks.client.errors.advice import RETRIES_LEFT
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
 

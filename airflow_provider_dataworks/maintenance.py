@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import int64, invalid, is_template
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.memory import jobs_stopped
+from airflow_provider_dataworks.operators._outcome import RestartOutcomeOperator
+from airflow_provider_dataworks.operators._request_note import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
-from airflow_provider_dataworks.outcome import RestartOutcomeOperator
+from airflow_provider_dataworks.operators.maintenance_checks import RestartAheadCheck, StoppedCheck
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
-from airflow_provider_dataworks.stopped_check import RestartAheadCheck, StoppedCheck
 from airflow_provider_dataworks.version_compat import AirflowException, TaskGroup
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -218,7 +218,7 @@ class DIJobMaintenance(TaskGroup):
 
     def _approve(self) -> Any:
         try:
-            from airflow_provider_dataworks.approval import MaintenanceApprovalOperator
+            from airflow_provider_dataworks.operators.approval import MaintenanceApprovalOperator
         except (ImportError, AirflowException) as error:  # 3.0 may have a provider that refuses to be imported there
             raise ValueError("approval: asking a person needs Airflow 3.1 or later. Leave it out.") from error
         given = dict(self._approval) if isinstance(self._approval, Mapping) else {}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
 
-from airflow_provider_dataworks.crons import read_cron
-from airflow_provider_dataworks.openings import turning_minutes, utc
 from airflow_provider_dataworks.windows import MaintenanceWindow
+from airflow_provider_dataworks.windows.cron import read_cron
+from airflow_provider_dataworks.windows.schedule import turning_minutes, utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

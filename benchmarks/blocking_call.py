@@ -48,7 +48,7 @@ WARM_UP, CALLS, ROUNDS = 300, 3000, 7
 
 def ours(version: str, port: int) -> Callable[[], object]:
     """Return our call; the connection is in the environment."""
-    from airflow_provider_dataworks.client.pace import Pace
+    from airflow_provider_dataworks.client.http.rate_limit import Pace
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
     hook = DataWorksHook()

@@ -63,7 +63,7 @@ def ours(url: str, version: str) -> Call:
     """Return our call, signing included."""
     from airflow_provider_dataworks.client.driving import arun
     from airflow_provider_dataworks.client.flows import get_di_job
-    from airflow_provider_dataworks.client.transport import AsyncSession
+    from airflow_provider_dataworks.client.http.session import AsyncSession
 
     service, settings, signer = account(url, version)
     session = AsyncSession(settings, signer)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.client.asking import Service
-    from airflow_provider_dataworks.client.settings import Settings
-    from airflow_provider_dataworks.client.signer import Signer
+    from airflow_provider_dataworks.client.auth.signer import Signer
+    from airflow_provider_dataworks.client.config import Settings
 
 T = TypeVar("T")
 
@@ -236,11 +236,11 @@ def connection(port: int, **extra: Any) -> str:
 def account(url: str, version: str) -> tuple[Service, Settings, Signer]:
     """Return what our client needs to talk to a server of this machine, its pace opened wide."""
     from airflow_provider_dataworks.client.asking import Service
-    from airflow_provider_dataworks.client.calls import APIS
-    from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
-    from airflow_provider_dataworks.client.pace import Pace
-    from airflow_provider_dataworks.client.settings import Settings
-    from airflow_provider_dataworks.client.signer import Signer
+    from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
+    from airflow_provider_dataworks.client.auth.signer import Signer
+    from airflow_provider_dataworks.client.config import Settings
+    from airflow_provider_dataworks.client.http.rate_limit import Pace
+    from airflow_provider_dataworks.client.operations import APIS
 
     settings = Settings(url, version)
     signer = Signer(settings.signature, StaticCredentials(Credentials(*KEYS)))
@@ -250,8 +250,8 @@ def account(url: str, version: str) -> tuple[Service, Settings, Signer]:
 def precomputed(url: str, version: str, action: str, job_id: int) -> dict[str, Any]:
     """Return what an HTTP client builds the very request from that our client sends about a job; signed once."""
     from airflow_provider_dataworks.client.asking import Send
-    from airflow_provider_dataworks.client.credentials import Credentials
-    from airflow_provider_dataworks.client.transport import _Wire
+    from airflow_provider_dataworks.client.auth.credentials import Credentials
+    from airflow_provider_dataworks.client.http.session import _Wire
 
     service, settings, signer = account(url, version)
     made = _Wire(settings, signer).request(Send(getattr(service.api, action)(job_id)), Credentials(*KEYS))

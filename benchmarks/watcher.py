@@ -220,7 +220,7 @@ def listing() -> int:
     """How many calls one plain listing of the workspace takes."""
     from airflow_provider_dataworks.client.driving import run
     from airflow_provider_dataworks.client.flows import list_di_jobs
-    from airflow_provider_dataworks.client.transport import Session
+    from airflow_provider_dataworks.client.http.session import Session
 
     with airflow_home() as home, emulator(home, jobs={str(FIRST_JOB + n): "Running" for n in range(WAITS)}) as service:
         client, settings, signer = account(f"http://127.0.0.1:{service.address['port']}", "2020-05-18")

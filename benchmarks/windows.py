@@ -28,9 +28,9 @@ from airflow.timetables.trigger import CronTriggerTimetable  # noqa: E402
 from minute_oracle import walk  # noqa: E402
 from pendulum import instance  # noqa: E402
 
-from airflow_provider_dataworks import crons  # noqa: E402
 from airflow_provider_dataworks.timetables import MaintenanceWindowTimetable  # noqa: E402
 from airflow_provider_dataworks.windows import MaintenanceWindow  # noqa: E402
+from airflow_provider_dataworks.windows import cron as crons  # noqa: E402
 
 CRON, HOURS, ZONE = "0 2 * * SUN", timedelta(hours=3), "Europe/Berlin"
 START = datetime(2026, 1, 1, tzinfo=UTC)

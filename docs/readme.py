@@ -6,8 +6,8 @@ import re
 import runpy
 from pathlib import Path
 
-from airflow_provider_dataworks.client.advice import Trouble
-from airflow_provider_dataworks.client.troubles import TROUBLES
+from airflow_provider_dataworks.client.errors.advice import Trouble
+from airflow_provider_dataworks.client.errors.catalog import TROUBLES
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -8,7 +8,7 @@ import emulated  # noqa: F401 - gives Airflow a home of the tests' own, before a
 import pytest
 from fake_dataworks import Drive
 
-from airflow_provider_dataworks.client import slots
+from airflow_provider_dataworks.client.http import slots
 
 
 @pytest.fixture(params=["blocking", "asyncio"])

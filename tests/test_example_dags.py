@@ -15,9 +15,9 @@ from dag_runs import run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
 
-from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
+from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator"]

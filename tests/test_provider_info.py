@@ -16,9 +16,9 @@ from airflow.providers_manager import ProvidersManager
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from airflow_provider_dataworks import __version__
-from airflow_provider_dataworks.client.regions import NAMED, NETWORKS
-from airflow_provider_dataworks.client.settings import API_VERSIONS
-from airflow_provider_dataworks.client.signing import SIGNATURES
+from airflow_provider_dataworks.client.auth.signing import SIGNATURES
+from airflow_provider_dataworks.client.config import API_VERSIONS
+from airflow_provider_dataworks.client.endpoints import NAMED, NETWORKS
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, REGIONS, get_provider_info
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 

@@ -17,8 +17,8 @@ from airflow.models.connection import Connection
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.emulator.rules import parse_rule
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
-from airflow_provider_dataworks.hooks.connection import Account, read_account
-from airflow_provider_dataworks.hooks.sources import TYPES
+from airflow_provider_dataworks.hooks._connection import Account, read_account
+from airflow_provider_dataworks.hooks._credential_fields import TYPES
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 

@@ -15,14 +15,14 @@ from typing import Any, TypeVar
 
 from tenacity import DoAttempt, DoSleep, RetryCallState, Retrying
 
-from airflow_provider_dataworks.client.calls import Api, Call
-from airflow_provider_dataworks.client.codes import is_about_keys
-from airflow_provider_dataworks.client.decoding import Reply, sentence
-from airflow_provider_dataworks.client.envelope import is_refusal
-from airflow_provider_dataworks.client.pace import Pace
+from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.codes import is_about_keys
+from airflow_provider_dataworks.client.http.decoding import Reply, sentence
+from airflow_provider_dataworks.client.http.envelope import is_refusal
+from airflow_provider_dataworks.client.http.rate_limit import Pace
+from airflow_provider_dataworks.client.http.responses import decipher
+from airflow_provider_dataworks.client.operations import Api, Call
 from airflow_provider_dataworks.client.policy import PATIENCE, retrying
-from airflow_provider_dataworks.client.replies import decipher
-from airflow_provider_dataworks.client.troubles import TROUBLES
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,

@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable
 
 from airflow_provider_dataworks.client.asking import Flow, Service, Sleep, ask
-from airflow_provider_dataworks.client.calls import PAGE_SIZE
-from airflow_provider_dataworks.client.replies import DIJob, half_an_answer
-from airflow_provider_dataworks.client.troubles import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.http.responses import DIJob, half_an_answer
+from airflow_provider_dataworks.client.operations import PAGE_SIZE
 from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
 
 log = logging.getLogger(__name__)

@@ -63,8 +63,8 @@ def dataworks_emulator_factory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emul
     clock of hooks and emulators ahead instead. Airflow's own waits are real: the ``poke_interval`` of a sensor, the
     ``retry_delay`` of a task, a trigger's looks after its first.
     """
-    from airflow_provider_dataworks.client import watching
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+    from airflow_provider_dataworks.triggers import _watcher as watching
 
     clock = _Clock()
     monkeypatch.setattr(DataWorksHook, "now", staticmethod(clock.now))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from airflow_provider_dataworks.client import signing
+from airflow_provider_dataworks.client.auth import signing
 
 from .requests import Request
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import parse_qsl
 
-from airflow_provider_dataworks.client import signing
+from airflow_provider_dataworks.client.auth import signing
 
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_dataworks.client.asking import Flow, Service
-    from airflow_provider_dataworks.client.replies import DIJob
-    from airflow_provider_dataworks.client.signer import Signer
-    from airflow_provider_dataworks.client.transport import AsyncSession, Client, Session
+    from airflow_provider_dataworks.client.auth.signer import Signer
+    from airflow_provider_dataworks.client.http.responses import DIJob
+    from airflow_provider_dataworks.client.http.session import AsyncSession, Client, Session
     from airflow_provider_dataworks.failures import crossing
-    from airflow_provider_dataworks.hooks.connection import Account
+    from airflow_provider_dataworks.hooks._connection import Account
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class DataWorksHook(BaseHook):
 
         :raises DataWorksInvalidRequest: naming the field that is wrong.
         """
-        from airflow_provider_dataworks.hooks.reading import read
+        from airflow_provider_dataworks.hooks._reading import read
 
         with self._named():
             return read(type(self), self.dataworks_conn_id)
@@ -81,7 +81,7 @@ class DataWorksHook(BaseHook):
 
         :raises DataWorksInvalidRequest: naming the field that is wrong.
         """
-        from airflow_provider_dataworks.hooks.reading import aread
+        from airflow_provider_dataworks.hooks._reading import aread
 
         with self._named():
             account = await aread(type(self), self.dataworks_conn_id)
@@ -92,8 +92,8 @@ class DataWorksHook(BaseHook):
     def service(self) -> Service:
         """What flows need to talk to this connection's account; see :mod:`airflow_provider_dataworks.client.asking`."""
         from airflow_provider_dataworks.client.asking import Service
-        from airflow_provider_dataworks.client.calls import APIS
-        from airflow_provider_dataworks.client.pace import shared_pace
+        from airflow_provider_dataworks.client.http.rate_limit import shared_pace
+        from airflow_provider_dataworks.client.operations import APIS
 
         settings = self.account.settings
         pace = shared_pace(settings.endpoint, self.account.source.identity, settings.max_qps)
@@ -101,15 +101,15 @@ class DataWorksHook(BaseHook):
 
     @cached_property
     def _signer(self) -> Signer:
-        from airflow_provider_dataworks.client.signer import Signer
-        from airflow_provider_dataworks.hooks.reading import mask
+        from airflow_provider_dataworks.client.auth.signer import Signer
+        from airflow_provider_dataworks.hooks._reading import mask
 
         account = self.account
         return Signer(account.settings.signature, account.source, clock=self.now, mask=mask)
 
     @cached_property
     def _session(self) -> Session:
-        from airflow_provider_dataworks.client.transport import Session
+        from airflow_provider_dataworks.client.http.session import Session
 
         with self._named():
             return Session(self.account.settings, self._signer)
@@ -143,7 +143,7 @@ class DataWorksHook(BaseHook):
         import asyncio
 
         from airflow_provider_dataworks.client.driving import arun
-        from airflow_provider_dataworks.client.transport import make_ready
+        from airflow_provider_dataworks.client.http.session import make_ready
 
         with self._named():
             await asyncio.to_thread(make_ready, self.account.settings.ca_file)
@@ -156,7 +156,7 @@ class DataWorksHook(BaseHook):
 
     def new_async_session(self) -> AsyncSession:
         """Open a signed client for the running event loop; whoever opens it closes it."""
-        from airflow_provider_dataworks.client.transport import AsyncSession
+        from airflow_provider_dataworks.client.http.session import AsyncSession
 
         with self._named():
             return AsyncSession(self.account.settings, self._signer)
@@ -214,7 +214,7 @@ class DataWorksHook(BaseHook):
         """
         from airflow_provider_dataworks.arguments import seconds
         from airflow_provider_dataworks.client import flows
-        from airflow_provider_dataworks.client.replies import Verdict
+        from airflow_provider_dataworks.client.http.responses import Verdict
 
         with self._named():
             deadline = self.now() + seconds(timeout, "timeout")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import seconds
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable, DIJobWaitTimeout
-from airflow_provider_dataworks.operators._restart import LAG, say_that_the_job_is_down
-from airflow_provider_dataworks.tasks import DIJobTask
+from airflow_provider_dataworks.operators._base import DIJobTask
+from airflow_provider_dataworks.operators._restart_check import LAG, say_that_the_job_is_down
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.client import changes
-    from airflow_provider_dataworks.client.replies import DIJob, Verdict
+    from airflow_provider_dataworks.client import state_change as changes
+    from airflow_provider_dataworks.client.http.responses import DIJob, Verdict
     from airflow_provider_dataworks.exceptions import DataWorksError
-    from airflow_provider_dataworks.memory import RequestMemory
+    from airflow_provider_dataworks.operators._request_note import RequestMemory
     from airflow_provider_dataworks.version_compat import Context
 
 
@@ -34,7 +34,7 @@ class StartSteps(DIJobTask):
     def _start(
         self, context: Context, memory: RequestMemory, plan: changes.Plan, moment: int | None, owed: bool | None
     ) -> dict[str, Any]:
-        from airflow_provider_dataworks.client import changes
+        from airflow_provider_dataworks.client import state_change as changes
 
         def ask() -> changes.Change:
             flow = changes.start(self.hook.service, plan, start_time=moment, force_to_rerun=self.force_to_rerun)
@@ -67,7 +67,7 @@ class StartSteps(DIJobTask):
         is_stopping = error.last_status is not None and not error.last_look_failed
         if not self.only_if_stopped_by or (is_stopping and waited >= _LONGEST_STOP):
             return error
-        from airflow_provider_dataworks.client.troubles import TROUBLES
+        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
 
         found = DataWorksUnavailable(error.message, sent=False, **TROUBLES["restart-not-begun"].advice)
         found.di_job_id, found.job_status = error.di_job_id, error.job_status or error.last_status
@@ -84,7 +84,7 @@ class StartSteps(DIJobTask):
         return memory.known_deadline() or fresh
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
-        from airflow_provider_dataworks.client.replies import JobStatus
+        from airflow_provider_dataworks.client.http.responses import JobStatus
 
         # What was seen before the start no longer counts: a job that had failed is starting now.
         job = replace(outcome.job, status=JobStatus.INITIALIZED) if outcome.sent else outcome.job
@@ -106,7 +106,7 @@ class StartSteps(DIJobTask):
 
     def verdict(self, report: dict[str, Any]) -> Verdict:
         """Return when the job counts as started."""
-        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+        from airflow_provider_dataworks.client.http.responses import JobStatus, Verdict
 
         return Verdict((JobStatus.RUNNING, JobStatus.FINISHED), fail_on=(JobStatus.FAILED,))
 

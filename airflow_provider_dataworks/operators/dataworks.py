@@ -21,18 +21,18 @@ from airflow_provider_dataworks.arguments import (
     window,
 )
 from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
-from airflow_provider_dataworks.memory import RequestMemory
-from airflow_provider_dataworks.operators._restart import check_stop_tasks, owes_start
+from airflow_provider_dataworks.operators._base import DIJobTask
+from airflow_provider_dataworks.operators._request_note import RequestMemory
+from airflow_provider_dataworks.operators._restart_check import check_stop_tasks, owes_start
 from airflow_provider_dataworks.operators._start import StartSteps
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
-from airflow_provider_dataworks.tasks import DIJobTask
 from airflow_provider_dataworks.version_compat import AirflowSkipException, BaseOperator, conf
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.client import changes
-    from airflow_provider_dataworks.client.replies import DIJob, Verdict
+    from airflow_provider_dataworks.client import state_change as changes
+    from airflow_provider_dataworks.client.http.responses import DIJob, Verdict
     from airflow_provider_dataworks.exceptions import DataWorksError
-    from airflow_provider_dataworks.memory import RequestMemory
+    from airflow_provider_dataworks.operators._request_note import RequestMemory
     from airflow_provider_dataworks.version_compat import Context
     from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -154,11 +154,11 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
             raise AirflowSkipException(error.message) from None
 
     def _stop(self, context: Context, di_job_id: int, instance_id: int | None, memory: RequestMemory) -> dict[str, Any]:
-        from airflow_provider_dataworks.client import changes
+        from airflow_provider_dataworks.client import state_change as changes
 
         plan = self.plan(di_job_id, memory)
         if self.window is not None:
-            from airflow_provider_dataworks.guard import within_window
+            from airflow_provider_dataworks.windows.check import within_window
 
             least = seconds_or_none(self.min_remaining, "min_remaining")
             sent = memory.status_before is not None
@@ -180,7 +180,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
 
     def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
         """Wait for the stop, here or in the triggerer, or look once where the author does not want to wait."""
-        from airflow_provider_dataworks.client.replies import JobStatus
+        from airflow_provider_dataworks.client.http.responses import JobStatus
 
         job = outcome.job
         if job.status is JobStatus.INITIALIZED and not outcome.sent:
@@ -190,7 +190,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
 
     def verdict(self, report: dict[str, Any]) -> Verdict:
         """Return when the job counts as stopped."""
-        from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+        from airflow_provider_dataworks.client.http.responses import JobStatus, Verdict
 
         # A job that failed by itself does not run either; one that failed after our stop may not be clean.
         failed = () if report.get("by_us") and not report.get("assumed") else (JobStatus.FAILED,)

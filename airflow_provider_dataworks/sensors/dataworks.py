@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import int64, invalid
-from airflow_provider_dataworks.memory import fixed_deadline
+from airflow_provider_dataworks.operators._base import DIJobTask
+from airflow_provider_dataworks.operators._request_note import fixed_deadline
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
-from airflow_provider_dataworks.tasks import DIJobTask
 from airflow_provider_dataworks.version_compat import BaseSensorOperator, PokeReturnValue, conf
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.client.replies import DIJob, Verdict
+    from airflow_provider_dataworks.client.http.responses import DIJob, Verdict
     from airflow_provider_dataworks.version_compat import Context
 
 _MAY_BE_ACCEPTED = ("Stopped", "Finished", "Failed", "Initialized")
@@ -129,6 +129,6 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def verdict(self, report: dict[str, Any]) -> Verdict:
         """Return when the wait is over; see ``accept``."""
-        from airflow_provider_dataworks.client.replies import Verdict
+        from airflow_provider_dataworks.client.http.responses import Verdict
 
         return Verdict(self.accept)

@@ -102,7 +102,7 @@ class DIJobStatusTrigger(BaseTrigger):
 
     async def _outcome(self) -> Any:
         arguments, watchers = await _loaded("arguments"), await _loaded("watchers")
-        from airflow_provider_dataworks.client.troubles import TROUBLES
+        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
         from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
 
         job_id = conn_id = None

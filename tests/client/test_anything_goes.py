@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dataworks.arguments import int64
-from airflow_provider_dataworks.client.calls import APIS, Api, Call
-from airflow_provider_dataworks.client.credentials import Credentials, without_keys
-from airflow_provider_dataworks.client.decoding import Reply, clock_skew, decode, retry_after
-from airflow_provider_dataworks.client.replies import decipher
-from airflow_provider_dataworks.client.settings import API_VERSIONS, endpoint
-from airflow_provider_dataworks.client.signing import canonical_query, flat
+from airflow_provider_dataworks.client.auth.credentials import Credentials, without_keys
+from airflow_provider_dataworks.client.auth.signing import canonical_query, flat
+from airflow_provider_dataworks.client.config import API_VERSIONS, endpoint
+from airflow_provider_dataworks.client.http.decoding import Reply, clock_skew, decode, retry_after
+from airflow_provider_dataworks.client.http.responses import decipher
+from airflow_provider_dataworks.client.operations import APIS, Api, Call
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest
 
 quick = settings(deadline=None, max_examples=100, database=None, derandomize=True)

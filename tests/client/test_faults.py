@@ -25,13 +25,15 @@ from fake_dataworks import (
     spoil,
 )
 
-from airflow_provider_dataworks.client import changes, flows, limits
-from airflow_provider_dataworks.client.changes import Change, Plan
-from airflow_provider_dataworks.client.pace import LONGEST_HOLD, Pace
+from airflow_provider_dataworks.client import flows
+from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client.auth.signing import SIGNATURES
+from airflow_provider_dataworks.client.config import API_2024, API_VERSIONS
+from airflow_provider_dataworks.client.http import limits
+from airflow_provider_dataworks.client.http.rate_limit import LONGEST_HOLD, Pace
+from airflow_provider_dataworks.client.http.responses import JobStatus
 from airflow_provider_dataworks.client.policy import ATTEMPTS, PATIENCE
-from airflow_provider_dataworks.client.replies import JobStatus
-from airflow_provider_dataworks.client.settings import API_2024, API_VERSIONS
-from airflow_provider_dataworks.client.signing import SIGNATURES
+from airflow_provider_dataworks.client.state_change import Change, Plan
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,

@@ -10,15 +10,16 @@ import httpx
 import pytest
 from fake_dataworks import JOB, PROJECT, REQUEST_ID, START, Drive, FakeDataWorks, answer, lose, refuse, serve, spoil
 
-from airflow_provider_dataworks.client import asking, changes, flows
-from airflow_provider_dataworks.client.changes import Plan
-from airflow_provider_dataworks.client.decoding import Reply
+from airflow_provider_dataworks.client import asking, flows
+from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client.auth.signing import SIGNATURES
+from airflow_provider_dataworks.client.config import API_2020, API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.driving import arun, run
-from airflow_provider_dataworks.client.pace import SLACK, Pace
+from airflow_provider_dataworks.client.http.decoding import Reply
+from airflow_provider_dataworks.client.http.rate_limit import SLACK, Pace
+from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus, Verdict
 from airflow_provider_dataworks.client.policy import ATTEMPTS, error_of, retrying
-from airflow_provider_dataworks.client.replies import DIJob, JobStatus, Verdict
-from airflow_provider_dataworks.client.settings import API_2020, API_2024, API_VERSIONS
-from airflow_provider_dataworks.client.signing import SIGNATURES
+from airflow_provider_dataworks.client.state_change import Plan
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksForbidden,

@@ -9,10 +9,11 @@ import httpx
 import pytest
 from fake_dataworks import JOB, REQUEST_ID, START, Drive, answer, lose, refuse, spoil
 
-from airflow_provider_dataworks.client import changes, flows
-from airflow_provider_dataworks.client.changes import Change, Plan
-from airflow_provider_dataworks.client.replies import DIJob, JobStatus
-from airflow_provider_dataworks.client.settings import API_VERSIONS
+from airflow_provider_dataworks.client import flows
+from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client.config import API_VERSIONS
+from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
+from airflow_provider_dataworks.client.state_change import Change, Plan
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksForbidden,

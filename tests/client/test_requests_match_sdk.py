@@ -15,12 +15,12 @@ from airflow_limits import needs_vendor_sdk
 from fake_dataworks import ENDPOINT, JOB, KEY_ID, PROJECT, SECRET, TOKEN, Clock, FakeDataWorks
 
 from airflow_provider_dataworks.client.asking import Send
-from airflow_provider_dataworks.client.calls import APIS, Api, Call
-from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
-from airflow_provider_dataworks.client.settings import API_2020, API_VERSIONS, Settings
-from airflow_provider_dataworks.client.signer import Signer
-from airflow_provider_dataworks.client.signing import ACS3, RPC, SIGNATURES
-from airflow_provider_dataworks.client.transport import Session
+from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
+from airflow_provider_dataworks.client.auth.signer import Signer
+from airflow_provider_dataworks.client.auth.signing import ACS3, RPC, SIGNATURES
+from airflow_provider_dataworks.client.config import API_2020, API_VERSIONS, Settings
+from airflow_provider_dataworks.client.http.session import Session
+from airflow_provider_dataworks.client.operations import APIS, Api, Call
 
 pytestmark = [
     needs_vendor_sdk,

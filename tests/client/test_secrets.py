@@ -16,13 +16,15 @@ import httpx
 import pytest
 from fake_dataworks import JOB, SECRET, START, TOKEN, Drive, FakeDataWorks, Fault, answer, lose, refuse
 
-from airflow_provider_dataworks.client import changes, flows, signing
-from airflow_provider_dataworks.client.changes import Plan
-from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
-from airflow_provider_dataworks.client.keyring import Keyring
-from airflow_provider_dataworks.client.settings import API_2024, API_VERSIONS
-from airflow_provider_dataworks.client.signer import Signer
-from airflow_provider_dataworks.client.signing import SIGNATURES
+from airflow_provider_dataworks.client import flows
+from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client.auth import signing
+from airflow_provider_dataworks.client.auth.cache import Keyring
+from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
+from airflow_provider_dataworks.client.auth.signer import Signer
+from airflow_provider_dataworks.client.auth.signing import SIGNATURES
+from airflow_provider_dataworks.client.config import API_2024, API_VERSIONS
+from airflow_provider_dataworks.client.state_change import Plan
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest
 
 

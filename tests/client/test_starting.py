@@ -10,9 +10,9 @@ import pytest
 from fake_dataworks import JOB, START, Drive, lose, refuse, spoil
 
 from airflow_provider_dataworks import arguments
-from airflow_provider_dataworks.client import changes
-from airflow_provider_dataworks.client.changes import Change, Plan
-from airflow_provider_dataworks.client.replies import JobStatus
+from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client.http.responses import JobStatus
+from airflow_provider_dataworks.client.state_change import Change, Plan
 from airflow_provider_dataworks.exceptions import (
     DataWorksForbidden,
     DataWorksInvalidRequest,

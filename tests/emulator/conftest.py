@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from airflow_provider_dataworks.client import signing
+from airflow_provider_dataworks.client.auth import signing
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.emulator.requests import Request
 from airflow_provider_dataworks.emulator.service import Service, Settings

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from airflow_provider_dataworks.client import signing
+from airflow_provider_dataworks.client.auth import signing
 from airflow_provider_dataworks.emulator.answers import Refusal
 from airflow_provider_dataworks.emulator.gate import NONCE_MEMORY_SECONDS, AccessKey, Gate
 from airflow_provider_dataworks.emulator.requests import Request, printable

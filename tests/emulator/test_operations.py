@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from airflow_provider_dataworks.client import signing
+from airflow_provider_dataworks.client.auth import signing
 from airflow_provider_dataworks.emulator.operations import OPERATIONS
 from airflow_provider_dataworks.emulator.quotas import Quotas
 from airflow_provider_dataworks.emulator.registry import Behaviour

@@ -12,7 +12,7 @@ from importlib import resources
 import httpx
 import pytest
 
-from airflow_provider_dataworks.client import signing
+from airflow_provider_dataworks.client.auth import signing
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.emulator import page as status_page
 from airflow_provider_dataworks.emulator.requests import Request

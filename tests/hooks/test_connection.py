@@ -15,7 +15,7 @@ from airflow_limits import needs
 
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
-from airflow_provider_dataworks.hooks import connection as fields_of
+from airflow_provider_dataworks.hooks import _connection as fields_of
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 KEYS: dict[str, Any] = {"login": "LTAIexample", "password": "example-secret"}

@@ -17,10 +17,10 @@ from alibabacloud_credentials.utils import auth_constant
 from emulated import JOB, Clock, on_clock
 from issuer import BASE_KEY, BASE_SECRET, OIDC_ROLE, OIDC_TOKEN, PROVIDER, ROLE, Answer, Issuer, refusal, serving
 
-from airflow_provider_dataworks.client import metadata, watching
+from airflow_provider_dataworks.client.auth import metadata
 from airflow_provider_dataworks.client.driving import arun
 from airflow_provider_dataworks.client.flows import get_di_job
-from airflow_provider_dataworks.client.replies import JobStatus, Verdict
+from airflow_provider_dataworks.client.http.responses import JobStatus, Verdict
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
@@ -28,9 +28,10 @@ from airflow_provider_dataworks.exceptions import (
     DataWorksUnavailable,
     DIJobWaitTimeout,
 )
-from airflow_provider_dataworks.hooks import reading
+from airflow_provider_dataworks.hooks import _reading as reading
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.triggers.watchers import watcher_of
+from airflow_provider_dataworks.triggers import _watcher as watching
+from airflow_provider_dataworks.triggers._shared_clients import watcher_of
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
 

@@ -19,11 +19,11 @@ import pytest
 from certificates import Authority
 from emulated import JOB
 
-from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.client.flows import get_di_job
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 from airflow_provider_dataworks.version_compat import AirflowFailException
 

@@ -9,15 +9,15 @@ import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
 from airflow.models.connection import Connection
 
-from airflow_provider_dataworks.client.chain import DefaultChain
-from airflow_provider_dataworks.client.credentials import Credentials, StaticCredentials
-from airflow_provider_dataworks.client.metadata import CredentialsUri, EcsRamRole
-from airflow_provider_dataworks.client.profiles import Profile
-from airflow_provider_dataworks.client.sts import AssumeRole, AssumeRoleWithOidc
+from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
+from airflow_provider_dataworks.client.auth.default_chain import DefaultChain
+from airflow_provider_dataworks.client.auth.metadata import CredentialsUri, EcsRamRole
+from airflow_provider_dataworks.client.auth.profile import Profile
+from airflow_provider_dataworks.client.auth.sts import AssumeRole, AssumeRoleWithOidc
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
-from airflow_provider_dataworks.hooks import sources
-from airflow_provider_dataworks.hooks.connection import Account, read_account
+from airflow_provider_dataworks.hooks import _credential_fields as sources
+from airflow_provider_dataworks.hooks._connection import Account, read_account
 
 KEYS: dict[str, Any] = {"login": "LTAIexample", "password": "example-secret"}
 ROLE, OTHER_ROLE = "acs:ram::1234567890:role/maintenance", "acs:ram::1234567890:role/pods"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
-from airflow_provider_dataworks.client.replies import DIJob, JobStatus
+from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
@@ -24,9 +24,9 @@ from airflow_provider_dataworks.exceptions import (
     DIJobWaitTimeout,
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.memory import jobs_stopped
+from airflow_provider_dataworks.operators._request_note import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
-from airflow_provider_dataworks.triggers.events import event_for
+from airflow_provider_dataworks.triggers._events import event_for
 from airflow_provider_dataworks.version_compat import AirflowFailException, TaskDeferred
 
 pytestmark = pytest.mark.usefixtures("connect")

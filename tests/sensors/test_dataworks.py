@@ -17,7 +17,7 @@ from airflow_provider_dataworks.exceptions import (
 )
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
-from airflow_provider_dataworks.triggers.events import event_for
+from airflow_provider_dataworks.triggers._events import event_for
 from airflow_provider_dataworks.version_compat import AirflowFailException, TaskDeferred
 
 pytestmark = pytest.mark.usefixtures("connect")

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safe import assert_event, assert_safe_error
 
-from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
-from airflow_provider_dataworks.triggers import watchers
+from airflow_provider_dataworks.triggers import _shared_clients as watchers
+from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
 NAN, INF = float("nan"), float("inf")

@@ -13,14 +13,14 @@ import pytest
 from any_airflow import serde
 from emulated import JOB
 
-from airflow_provider_dataworks.client import watching
-from airflow_provider_dataworks.client.transport import AsyncSession
+from airflow_provider_dataworks.client.http.session import AsyncSession
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.triggers import watchers
+from airflow_provider_dataworks.triggers import _shared_clients as watchers
+from airflow_provider_dataworks.triggers import _watcher as watching
+from airflow_provider_dataworks.triggers._events import outcome_of
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
-from airflow_provider_dataworks.triggers.events import outcome_of
 from airflow_provider_dataworks.version_compat import AirflowException, BaseHook
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from safe import assert_event, assert_safe, assert_safe_error
 
 from airflow_provider_dataworks import exceptions
-from airflow_provider_dataworks.client.replies import DIJob, JobStatus
+from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
 from airflow_provider_dataworks.exceptions import DataWorksError
-from airflow_provider_dataworks.triggers.events import event_for, outcome_of, report_of
+from airflow_provider_dataworks.triggers._events import event_for, outcome_of, report_of
 
 JOB_FIELDS = {"id": 7, "status": "Stopped", "project_id": 1, "name": None, "error_message": None, "job_type": None}
 ERRORS = [

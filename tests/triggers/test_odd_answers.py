@@ -12,11 +12,11 @@ from emulated import JOB, Clock, on_clock, real_clock
 from odd_answers import FIELDS, HALF, ODD, event_of, listed, one_event, said, stop
 from safe import assert_safe, assert_safe_error
 
-from airflow_provider_dataworks.client import watching
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DIJobFailed
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
+from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 from airflow_provider_dataworks.version_compat import TaskDeferred
 

@@ -1,0 +1,1 @@
+"""Who signs: signatures, credentials, and the services that hand them out."""

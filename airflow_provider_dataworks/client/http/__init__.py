@@ -1,0 +1,1 @@
+"""How requests travel: session, exchange, rate limiter, and what answers say."""

@@ -1,0 +1,197 @@
+"""
+Fails a task of a maintenance that would begin while one of its DI jobs runs, and a stop behind which no restart comes.
+
+Airflow lets a person clear any task of a run: without this, work that was cleared alone would run on a job that the
+restart has started again. One look serves all tasks of a run that wait for it on this machine: never one that was begun
+before they asked. Nothing here stops or starts a job.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataworks.arguments import int64, invalid
+from airflow_provider_dataworks.operators._request_note import states_of
+
+if TYPE_CHECKING:
+    from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+
+log = logging.getLogger(__name__)
+
+_OVER = frozenset(("success", "failed", "skipped", "upstream_failed", "removed"))
+_PATIENCE = 60.0  # seconds to wait for another task's look, before looking oneself
+_LONGEST = 2**20  # bytes of a file that is read
+
+
+@dataclass(frozen=True)
+class StoppedCheck:
+    """
+    What each task of the work is asked before it begins; set as its ``pre_execute``.
+
+    :param di_job_ids: one id, several, a template, or what a task returns.
+    :param accept: statuses in which a job does not run.
+    :param group_id: the maintenance, to be cleared as a whole.
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``.
+    :param then: what the task's author wants to run before it, called afterwards.
+    """
+
+    di_job_ids: Any
+    accept: tuple[str, ...]
+    group_id: str
+    dataworks_conn_id: str
+    then: Callable[[Any], Any] | None = None
+
+    def __call__(self, context: Any) -> None:
+        """
+        Let the task begin, or fail it.
+
+        :raises DataWorksError: a job runs, permanent; or it cannot be known.
+        """
+        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+        from airflow_provider_dataworks.exceptions import DataWorksError
+        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+
+        with crossing(context):
+            ids = read_ids(context["task"].render_template(self.di_job_ids, context))
+            hook = DataWorksHook(self.dataworks_conn_id)
+            found = _shared(context["ti"].dag_id, context["ti"].run_id, ids, hook)
+            running = {job_id: status for job_id, status in found.items() if status not in self.accept}
+            if running:
+                jobs = ", ".join(f"{job_id} ({status})" for job_id, status in running.items())
+                raise DataWorksError(
+                    f"not begun, because a job of this maintenance is not stopped: {jobs}. Clear the whole group "
+                    f"{self.group_id!r} of this run, not a task of it.",
+                    di_job_id=next(iter(running)) if len(running) == 1 else None,
+                    conn_id=hook.dataworks_conn_id,
+                    **TROUBLES["work-on-a-running-job"].advice,
+                )
+        log.info("Stopped, so this task may begin: DI jobs %s.", ", ".join(map(str, ids)))
+        if self.then is not None:
+            self.then(context)
+
+
+@dataclass(frozen=True)
+class RestartAheadCheck:
+    """
+    What the stop of a maintenance is asked before it begins; set as its ``pre_execute``.
+
+    A stop that a person clears alone takes no restart along: the job would be stopped, and stay down, the run green.
+
+    :param restart: task id of the restart.
+    :param group_id: the maintenance, to be cleared as a whole.
+    :param then: what the task's author wants to run before it, called afterwards.
+    """
+
+    restart: str
+    group_id: str
+    then: Callable[[Any], Any] | None = None
+
+    def __call__(self, context: Any) -> None:
+        """
+        Let the stop begin, or fail it.
+
+        :raises DataWorksError: the restart of this run is over, permanent.
+        """
+        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+        from airflow_provider_dataworks.exceptions import DataWorksError
+        from airflow_provider_dataworks.failures import crossing
+
+        with crossing(context):
+            if any(state in _OVER for state in states_of(context, [self.restart])):
+                raise DataWorksError(
+                    f"not begun, because {self.restart} of this run is over, and would not start the job again. Clear "
+                    f"the whole group {self.group_id!r} of this run, not a task of it.",
+                    **TROUBLES["stop-without-restart"].advice,
+                )
+        if self.then is not None:
+            self.then(context)
+
+
+def read_ids(value: Any) -> list[int]:
+    """
+    Return DI job ids from one or several, without repeats.
+
+    :raises DataWorksInvalidRequest: there are none, or one is no id.
+    """
+    given = [value] if isinstance(value, int | str) else value
+    if not isinstance(given, Iterable) or isinstance(given, Mapping):
+        raise invalid("di_job_ids", f"{type(value).__name__} is neither an id nor a list of ids", None)
+    ids = list(dict.fromkeys(int64(each, "di_job_ids") for each in given))
+    if not ids:
+        raise invalid("di_job_ids", "is empty", "Give the ids of the DI jobs to maintain.")
+    return ids
+
+
+def _shared(dag_id: str, run_id: str, ids: list[int], hook: DataWorksHook) -> dict[int, str]:
+    """Return the status of each job: what another task of the run has just seen, or what a look of our own says."""
+    from airflow_provider_dataworks.client.http.slots import boot
+
+    def look() -> dict[int, str]:
+        return {job_id: str(hook.get_di_job(job_id).status) for job_id in ids}
+
+    asked = time.monotonic()
+    # A file for each maintenance, not for each of its runs: nobody would remove them.
+    name = hashlib.sha256(f"{hook.dataworks_conn_id} {dag_id} {ids}".encode()).hexdigest()[:24]
+    with _locked(f"look-{name}") as file:
+        if file is None:
+            return look()
+        found = _read(file, run_id, ids, asked)
+        if found is None:
+            begun = time.monotonic()
+            found = look()
+            os.ftruncate(file, 0)
+            os.pwrite(file, json.dumps({"run": run_id, "boot": boot(), "at": begun, "statuses": found}).encode(), 0)
+        return found
+
+
+def _read(file: int, run_id: str, ids: list[int], asked: float) -> dict[int, str] | None:
+    """
+    Return a look that another task of this run began after this one had asked; ``None`` where there is none.
+
+    :param asked: seconds of the machine's steady clock, which all processes share until the next boot.
+    """
+    from airflow_provider_dataworks.client.http.slots import boot
+
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        kept = json.loads(os.pread(file, _LONGEST, 0))
+        if (kept["run"], kept["boot"]) == (run_id, boot()) and asked <= float(kept["at"]) <= time.monotonic():
+            statuses = {int(job_id): str(status) for job_id, status in kept["statuses"].items()}
+            return statuses if set(statuses) == set(ids) else None
+    return None
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[int | None]:
+    """Open a file of this user's that one process at a time may use; ``None`` where that cannot be had."""
+    from airflow_provider_dataworks.client.http.slots import folder, open_private
+
+    try:
+        file = open_private(folder() / name)
+    except OSError as error:
+        log.debug("Looks are not shared: %s", error)
+        yield None
+        return
+    try:
+        yield file if _lock(file) else None
+    finally:
+        os.close(file)  # lets go of the lock
+
+
+def _lock(file: int) -> bool:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        with suppress(BlockingIOError):
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.05)
+    return False
