@@ -1,19 +1,20 @@
 """
-Everything that can go wrong, as plain picklable exceptions; nothing here decides which answer means which error.
+Everything that can go wrong, as plain picklable exceptions.
 
 ::
 
     DataWorksError
     ├── DataWorksThrottled        refused for now, not executed; .retry_after: how long the service asked to wait
     ├── DataWorksUnavailable      5xx, broken answer, connection trouble; .sent: whether the request may have arrived
-    ├── DataWorksAuthError        key, token, signature or clock (.clock_skew)
-    ├── DataWorksForbidden        the key is good, but may not do this: RAM, workspace role, edition
-    ├── DataWorksNotFound         no such DI job or workspace here
-    ├── DataWorksInvalidRequest   bad input, refused by us before anything is sent or by the service (also a ValueError)
-    ├── DataWorksQuotaExceeded    the daily or edition quota is used up: waiting minutes does not help
-    ├── OutsideMaintenanceWindow  no window is open, or too little of it is left: nothing was touched
-    ├── DIJobFailed               the DI job itself ended in an error
-    └── DIJobWaitTimeout          the time to wait ran out; .last_status says what was seen last
+    └── DataWorksPermanentError   (AirflowFailException: Airflow does not try the task again)
+        ├── DataWorksAuthError        key, token, signature or clock (.clock_skew)
+        ├── DataWorksForbidden        the key is good, but may not do this: RAM, workspace role, edition
+        ├── DataWorksNotFound         no such DI job or workspace here
+        ├── DataWorksInvalidRequest   bad input, refused before anything is sent or by the service (also a ValueError)
+        ├── DataWorksQuotaExceeded    the daily or edition quota is used up: waiting minutes does not help
+        ├── OutsideMaintenanceWindow  no window is open, or too little of it is left: nothing was touched
+        ├── DIJobFailed               the DI job itself ended in an error
+        └── DIJobWaitTimeout          the time to wait ran out; .last_status says what was seen last
 
 Whether an error is worth repeating (``retryable``) is settled by its class where the answer is read, and nowhere else.
 """
@@ -21,6 +22,8 @@ Whether an error is worth repeating (``retryable``) is settled by its class wher
 from __future__ import annotations
 
 from typing import ClassVar, TypedDict, Unpack
+
+from airflow_provider_dataworks.version_compat import AirflowFailException
 
 _LINE = 110  # characters of a first line, about
 
@@ -154,7 +157,15 @@ class DataWorksUnavailable(DataWorksError):
         self.sent = sent
 
 
-class DataWorksAuthError(DataWorksError):
+class DataWorksPermanentError(DataWorksError, AirflowFailException):
+    """
+    An error that another try does not help; the base of those below, and raised itself where none of them fits.
+
+    ``AirflowFailException`` is the one signal by which every Airflow version fails a task at once.
+    """
+
+
+class DataWorksAuthError(DataWorksPermanentError):
     """
     The service does not accept who we are: key, token, signature or clock.
 
@@ -168,37 +179,37 @@ class DataWorksAuthError(DataWorksError):
         self.clock_skew = clock_skew
 
 
-class DataWorksForbidden(DataWorksError):
+class DataWorksForbidden(DataWorksPermanentError):
     """The key is good, but it may not do this: RAM policy, workspace role or DataWorks edition."""
 
     _see = "ram-action-missing"
 
 
-class DataWorksNotFound(DataWorksError):
+class DataWorksNotFound(DataWorksPermanentError):
     """There is no such DI job or workspace at this endpoint."""
 
     _see = "no-such-job"
 
 
-class DataWorksInvalidRequest(DataWorksError, ValueError):
+class DataWorksInvalidRequest(DataWorksPermanentError, ValueError):
     """Bad input: found by this package before anything was sent, or refused by the service."""
 
     _see = "bad-input"
 
 
-class DataWorksQuotaExceeded(DataWorksError):
+class DataWorksQuotaExceeded(DataWorksPermanentError):
     """The daily or edition quota of API calls is used up: permanent for today."""
 
     _see = "daily-quota"
 
 
-class OutsideMaintenanceWindow(DataWorksError):
+class OutsideMaintenanceWindow(DataWorksPermanentError):
     """No maintenance window is open, or too little of it is left; nothing was touched."""
 
     _see = "outside-window"
 
 
-class DIJobFailed(DataWorksError):
+class DIJobFailed(DataWorksPermanentError):
     """
     The DI job ended in an error.
 
@@ -208,7 +219,7 @@ class DIJobFailed(DataWorksError):
     _see = "job-failed"
 
 
-class DIJobWaitTimeout(DataWorksError):
+class DIJobWaitTimeout(DataWorksPermanentError):
     """
     The DI job did not reach the state in the time given.
 

@@ -13,13 +13,15 @@ from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.arguments import int64, invalid, is_template
-from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.operators._outcome import RestartOutcomeOperator
-from airflow_provider_dataworks.operators._request_note import jobs_stopped
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
-from airflow_provider_dataworks.operators.maintenance_checks import RestartAheadCheck, StoppedCheck
+from airflow_provider_dataworks.operators.maintenance_checks import (
+    RestartAheadCheck,
+    RestartOutcomeOperator,
+    StoppedCheck,
+    jobs_stopped,
+)
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+from airflow_provider_dataworks.values import int64, invalid, is_template
 from airflow_provider_dataworks.version_compat import AirflowException, TaskGroup
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -46,6 +48,7 @@ _RESTART = {
 # restart that waits for that of the last run leaves jobs down.
 _IN_ORDER: dict[str, Any] = {"trigger_rule": "all_success"}
 _AT_ONCE: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
+_DEFAULT_CONN = "dataworks_default"  # as the hook has it
 _REJECT = {"defaults": "Reject", "response_timeout": timedelta(hours=1)}
 # Text around the number: where templates render to native objects, Airflow cannot name a task instance by a number.
 _INDEX = "DI job {{ task.di_job_id }}"
@@ -177,7 +180,7 @@ class DIJobMaintenance(TaskGroup):
                 self._ids,
                 tuple(self._check_args["accept"]),
                 str(self.group_id),
-                _argument(self.stop, "dataworks_conn_id", DataWorksHook.default_conn_name),
+                _argument(self.stop, "dataworks_conn_id", _DEFAULT_CONN),
                 then=own,
             )
             if _is_mapped(task):
@@ -211,7 +214,7 @@ class DIJobMaintenance(TaskGroup):
             di_job_ids=self._ids,
             stopped_by=[self.stop.task_id],
             started_by=[self.restart.task_id],
-            dataworks_conn_id=_argument(self.restart, "dataworks_conn_id", DataWorksHook.default_conn_name),
+            dataworks_conn_id=_argument(self.restart, "dataworks_conn_id", _DEFAULT_CONN),
             **_AT_ONCE,
         )
         return self.outcome.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
@@ -225,7 +228,7 @@ class DIJobMaintenance(TaskGroup):
         facts = {
             "di_job_ids": self._ids,
             "window": _argument(self.stop, "window", None),
-            "dataworks_conn_id": _argument(self.stop, "dataworks_conn_id", DataWorksHook.default_conn_name),
+            "dataworks_conn_id": _argument(self.stop, "dataworks_conn_id", _DEFAULT_CONN),
         }
         subject = {"subject": "Stop DI jobs for maintenance?"}
         return MaintenanceApprovalOperator(task_id="approve", **{**subject, **_REJECT, **given, **facts})

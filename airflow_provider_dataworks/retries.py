@@ -1,8 +1,11 @@
-"""How Airflow retries tasks of this package: the defaults, and a policy that waits as asked; sends nothing."""
+"""How Airflow tries tasks of this package again, and what their errors say about it; it sends nothing."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.exceptions import DataWorksError
@@ -12,6 +15,8 @@ if TYPE_CHECKING or AIRFLOW_V_3_3_PLUS:
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 else:
     RetryPolicy = object
+
+log = logging.getLogger(__name__)
 
 # What a task gets whose author set nothing: Airflow's own default of no retry would lose a stop to one busy minute.
 RETRIES: int = conf.getint("core", "default_task_retries", fallback=0) or 3
@@ -110,3 +115,53 @@ def _default_args(given: dict[str, Any], filled: dict[str, Any]) -> set[str]:
     for place in (filled.get("dag"), filled.get("task_group")):
         names.update(getattr(place, "default_args", None) or ())
     return names
+
+
+def tries_left(context: Mapping[str, Any]) -> int | None:
+    """Return how often Airflow will try a task again that fails now; ``None`` where the context does not tell."""
+    most, number = (getattr(context.get("ti"), name, None) for name in ("max_tries", "try_number"))
+    return max(0, most + 1 - number) if isinstance(most, int) and isinstance(number, int) else None
+
+
+class explained:  # noqa: N801 - used like a function
+    """
+    Let a DataWorks error leave the block as a person should read it in the log of a task.
+
+    It names the task's connection where it names none, and says how many tries are left. The way it took through this
+    package stays behind, unless the log is at DEBUG: forty frames that are the same for every error hide what happened.
+    Anything else, which is a mistake of this package, keeps its traceback.
+
+    :param context: of the task.
+    :param explain: adds to the error what the task knows besides, such as what an earlier try did.
+    """
+
+    def __init__(
+        self, context: Mapping[str, Any], explain: Callable[[DataWorksError], None] = lambda error: None
+    ) -> None:
+        self._context, self._explain = context, explain
+
+    def __enter__(self) -> None:
+        """Begin; there is nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, and raise the error anew."""
+        if not isinstance(error, DataWorksError):
+            return
+        log.debug("Where it was raised:", exc_info=error)
+        self._explain(error)
+        error.conn_id = error.conn_id or getattr(self._context.get("task"), "dataworks_conn_id", None)
+        self._say_tries_left(error)
+        raise error.with_traceback(None) from None
+
+    def _say_tries_left(self, error: DataWorksError) -> None:
+        left = tries_left(self._context)
+        if left is None or not error.retryable or not error.remedy:
+            return
+        from airflow_provider_dataworks.client.errors import RETRIES_LEFT  # DAG files import this module
+
+        said = (
+            f"Nothing for now: Airflow tries again ({left} left)." if left else "This was the last try: clear the task."
+        )
+        error.remedy = error.remedy.replace(RETRIES_LEFT, said)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 if TYPE_CHECKING:
     from airflow_provider_dataworks.client.asking import Service
     from airflow_provider_dataworks.client.auth.signer import Signer
-    from airflow_provider_dataworks.client.config import Settings
+    from airflow_provider_dataworks.client.config import ClientConfig
 
 T = TypeVar("T")
 
@@ -233,16 +233,16 @@ def connection(port: int, **extra: Any) -> str:
     )
 
 
-def account(url: str, version: str) -> tuple[Service, Settings, Signer]:
+def account(url: str, version: str) -> tuple[Service, ClientConfig, Signer]:
     """Return what our client needs to talk to a server of this machine, its pace opened wide."""
     from airflow_provider_dataworks.client.asking import Service
     from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
     from airflow_provider_dataworks.client.auth.signer import Signer
-    from airflow_provider_dataworks.client.config import Settings
+    from airflow_provider_dataworks.client.config import ClientConfig
     from airflow_provider_dataworks.client.http.rate_limit import Pace
     from airflow_provider_dataworks.client.operations import APIS
 
-    settings = Settings(url, version)
+    settings = ClientConfig(url, version)
     signer = Signer(settings.signature, StaticCredentials(Credentials(*KEYS)))
     return Service(APIS[version], Pace(1_000_000, time.monotonic), time.time), settings, signer
 

@@ -6,8 +6,8 @@ import re
 import runpy
 from pathlib import Path
 
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors import ErrorInfo
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -26,7 +26,7 @@ def contents(text: str) -> str:
 
 def troubles() -> str:
     """Return the table of all troubles, a row each with the anchor that errors name."""
-    rows = "\n".join(map(_row, TROUBLES.values()))
+    rows = "\n".join(map(_row, CATALOG.values()))
     return f"| trouble | cause | what to do |\n|---|---|---|\n{rows}"
 
 
@@ -37,7 +37,7 @@ def limits() -> str:
     return f"| Airflow | what to know |\n|---|---|\n{rows}"
 
 
-def _row(row: Trouble) -> str:
+def _row(row: ErrorInfo) -> str:
     seen = _CODE.sub(lambda found: f"`{found.group()}`", row.seen)
     first = f'<a id="{row.see}"></a>**{row.title}**<br>`{row.error.__name__}`' + (f"<br>{seen}" if seen else "")
     cells = (first, _cell(row.cause), _cell(row.remedy))

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
-from airflow_provider_dataworks.arguments import invalid
 from airflow_provider_dataworks.client.auth.signing import ACS3, SIGNATURES
 from airflow_provider_dataworks.client.endpoints import NETWORKS, host_of
-from airflow_provider_dataworks.client.safe_values import finite_number, shown
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+from airflow_provider_dataworks.values import finite_number, invalid, shown
 
 API_2020 = "2020-05-18"
 API_2024 = "2024-05-18"
@@ -28,7 +27,7 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClientConfig:
     """
     One account at one endpoint, without its keys.
 

@@ -14,19 +14,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from airflow_provider_dataworks import arguments
-from airflow_provider_dataworks.arguments import int64
+from airflow_provider_dataworks import values
 from airflow_provider_dataworks.client.auth.signing import flat
 from airflow_provider_dataworks.client.config import API_2020, API_2024, refusal
 from airflow_provider_dataworks.client.http.decoding import Payload
 from airflow_provider_dataworks.client.http.responses import (
-    DIJob,
-    Page,
     read_di_job,
     read_page,
     read_request_id,
     read_total,
 )
+from airflow_provider_dataworks.client.models import DIJob, Page
+from airflow_provider_dataworks.values import int64
 
 T = TypeVar("T", covariant=True)
 
@@ -60,8 +59,8 @@ class Call(Generic[T]):
 
 
 def _start_settings(start_time: int | None, force_to_rerun: bool | None) -> dict[str, object]:
-    settings: dict[str, object] = {"ForceToRerun": arguments.flag(force_to_rerun, "force_to_rerun")}
-    if (moment := arguments.start_time(start_time)) is not None:
+    settings: dict[str, object] = {"ForceToRerun": values.flag(force_to_rerun, "force_to_rerun")}
+    if (moment := values.start_time(start_time)) is not None:
         settings["RealtimeStartSettings"] = json.dumps({"StartTime": moment}, separators=(",", ":"))
     return settings
 

@@ -1,71 +1,24 @@
-"""Conversations that stop or start a DI job: state first, at most one effective request; they do not wait for the end.
+"""Stops or starts a DI job: looks first, sends at most one effective request; must never repeat a request blindly.
 
-No conversation here is repeated blindly. After a lost answer, or a refusal, the job's status says what happened.
+After a lost answer, or a refusal, the job's status says what happened. Nothing here waits for the end of a change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
 
-from airflow_provider_dataworks.client.asking import Flow, Service, always, ask, repeated
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
-from airflow_provider_dataworks.client.flows import get_di_job, wait
-from airflow_provider_dataworks.client.http.decoding import sentence
-from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
+from airflow_provider_dataworks.client.client import ATTEMPTS, DataWorksClient
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus
 from airflow_provider_dataworks.client.operations import Call
-from airflow_provider_dataworks.client.policy import ATTEMPTS, retrying
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest, DataWorksUnavailable
+from airflow_provider_dataworks.values import sentence
 
 _RUNS_OR_MAY = (JobStatus.RUNNING, JobStatus.INITIALIZED)
 _DOES_NOT_RUN = (JobStatus.STOPPED, JobStatus.FINISHED, JobStatus.FAILED, JobStatus.INITIALIZED)
 
 
-@dataclass(frozen=True)
-class Change:
-    """
-    How a stop or a start went.
-
-    :param job: the DI job as seen last.
-    :param before: its status before this conversation did anything.
-    :param sent: whether this conversation sent a request that the service took, or may have taken.
-    :param request_id: of that request, where its answer came.
-    :param undecided: whether nothing was done because the status has to change by itself first.
-    """
-
-    job: DIJob
-    before: JobStatus | str
-    sent: bool
-    request_id: str | None
-    undecided: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """
-    Which DI job to change, and how long it may take.
-
-    :param deadline: epoch seconds.
-    :param poll_interval: seconds between looks.
-    :param asked_before: whether an earlier try of the same task sent the request already.
-    :param remember: called with the job right before the request is sent.
-    :param forget: called when it is certain that no request of this conversation arrived.
-    :param time_to_send: returns the seconds in which the request may still leave, and raises where there are none.
-    :param patient: whether a status that has to change by itself first is waited out; else the change is undecided.
-    """
-
-    di_job_id: int
-    deadline: float
-    poll_interval: float
-    asked_before: bool = False
-    remember: Callable[[DIJob], None] = field(default=lambda job: None)
-    forget: Callable[[], None] = field(default=lambda: None)
-    patient: bool = True
-    time_to_send: Callable[[], float] = always
-
-
-def stop(service: Service, plan: Plan, instance_id: int | None = None) -> Flow[Change]:
+def stop(client: DataWorksClient, request: ChangeRequest, instance_id: int | None = None) -> ChangeResult:
     """
     Ask a DI job to stop unless it need not be asked.
 
@@ -74,16 +27,23 @@ def stop(service: Service, plan: Plan, instance_id: int | None = None) -> Flow[C
     :param instance_id: one instance of the job; API 2024-05-18 only.
     :raises DataWorksError: StopDIJob was refused, or its answer stayed lost although the job still runs.
     """
-    call = service.api.StopDIJob(plan.di_job_id, instance_id)
-    job = yield from _known(service, plan, call, ())
-    if _passes(job, ()):
-        return Change(job, job.status, sent=False, request_id=None, undecided=True)
-    return (yield from _change(service, plan, call, job, lambda status: status in _RUNS_OR_MAY))
+    call = client.api.StopDIJob(request.di_job_id, instance_id)
+    with client.named_errors():
+        job = _look(client, request, call, ())
+        if _is_passing(job, ()):
+            return ChangeResult(job, job.status, not_actionable=True)
+        if job.status not in _RUNS_OR_MAY:
+            return ChangeResult(job, job.status)
+        return _send(client, request, call, job, lambda status: status in _RUNS_OR_MAY)
 
 
 def start(
-    service: Service, plan: Plan, *, start_time: int | None = None, force_to_rerun: bool | None = None
-) -> Flow[Change]:
+    client: DataWorksClient,
+    request: ChangeRequest,
+    *,
+    start_time: int | None = None,
+    force_to_rerun: bool | None = None,
+) -> ChangeResult:
     """
     Ask a DI job to start unless it need not be asked; a stop under way is waited out first.
 
@@ -91,115 +51,120 @@ def start(
     :param force_to_rerun: run every step again, the full load too.
     :raises DataWorksError: StartDIJob was refused, or its answer stayed lost although the job does not run.
     """
-    call = service.api.StartDIJob(plan.di_job_id, start_time, force_to_rerun)
-    job = yield from _known(service, plan, call, (JobStatus.STOPPING,))
-    if _passes(job, (JobStatus.STOPPING,)):
-        return Change(job, job.status, sent=False, request_id=None, undecided=True)
-    starting = plan.asked_before or job.status is not JobStatus.INITIALIZED
+    call = client.api.StartDIJob(request.di_job_id, start_time, force_to_rerun)
+    with client.named_errors():
+        job = _look(client, request, call, (JobStatus.STOPPING,))
+        if _is_passing(job, (JobStatus.STOPPING,)):
+            return ChangeResult(job, job.status, not_actionable=True)
+        starting = request.asked_before or job.status is not JobStatus.INITIALIZED
 
-    def pending(status: JobStatus | str) -> bool:
-        # Initialized is what a job is while it starts: it is asked again only if it was so before anybody asked.
-        return status in _DOES_NOT_RUN and not (starting and status is JobStatus.INITIALIZED)
+        def has_to_start(status: JobStatus | str) -> bool:
+            # Initialized is what a job is while it starts: it is asked again only if it was so before anybody asked.
+            return status in _DOES_NOT_RUN and not (starting and status is JobStatus.INITIALIZED)
 
-    return (yield from _change(service, plan, call, job, pending))
-
-
-def _known(service: Service, plan: Plan, call: Call[str], passing: tuple[JobStatus, ...]) -> Flow[DIJob]:
-    def settled(job: DIJob) -> bool:
-        return not (plan.patient and _passes(job, passing))
-
-    deadline, interval, before = plan.deadline, plan.poll_interval, call.action
-    flow = wait(service, plan.di_job_id, settled, deadline=deadline, poll_interval=interval, before=before)
-    return (yield from flow)
+        if not has_to_start(job.status):
+            return ChangeResult(job, job.status)
+        return _send(client, request, call, job, has_to_start)
 
 
-def _passes(job: DIJob, passing: tuple[JobStatus, ...]) -> bool:
+def _look(client: DataWorksClient, request: ChangeRequest, call: Call[str], passing: tuple[JobStatus, ...]) -> DIJob:
+    """Return the job in a status in which something can be decided, or, unless that is waited for, as it is now."""
+    return client.wait_until(
+        request.di_job_id,
+        lambda job: not (request.wait_for_actionable and _is_passing(job, passing)),
+        deadline=request.deadline,
+        poll_interval=request.poll_interval,
+        before=call.action,
+    )
+
+
+def _is_passing(job: DIJob, passing: tuple[JobStatus, ...]) -> bool:
+    """Say whether the status has to change by itself first."""
     return job.status in passing or not isinstance(job.status, JobStatus)
 
 
-def _change(
-    service: Service, plan: Plan, call: Call[str], job: DIJob, pending: Callable[[JobStatus | str], bool]
-) -> Flow[Change]:
-    if not pending(job.status):
-        return Change(job, job.status, sent=False, request_id=None)
-    plan.remember(job)
-    sending = _Sending(service, call, job, pending, plan.time_to_send)
+def _send(
+    client: DataWorksClient,
+    request: ChangeRequest,
+    call: Call[str],
+    job: DIJob,
+    is_pending: Callable[[JobStatus | str], bool],
+) -> ChangeResult:
+    """Note that the request is about to be sent, send it, and withdraw the note where it certainly had no effect."""
+    request.write_note(job)
+    sending = _Sending(client, call, job, is_pending, request.time_to_send)
     try:
-        outcome = yield from sending.settle()
+        result = sending.until_known()
     except DataWorksError as error:
-        if not sending.maybe_arrived:
-            plan.forget()
+        if not sending.may_have_arrived:
+            request.withdraw_note()
         # Whoever reads this at night asks first whether the job runs.
-        lost = f" An earlier {call.action} of this try may have arrived." if sending.maybe_arrived else ""
-        error.message, error.job_status = f"{sentence(error.message)}{lost}", str(sending.seen)
+        lost = f" An earlier {call.action} of this try may have arrived." if sending.may_have_arrived else ""
+        error.message, error.job_status = f"{sentence(error.message)}{lost}", str(sending.job.status)
         raise
-    if not outcome.sent:
-        plan.forget()
-    return outcome
+    if not result.sent:
+        request.withdraw_note()
+    return result
 
 
 class _Sending:
     """
-    One request until its fate is known; holds what was seen and whether it may have arrived.
+    One request until its fate is known.
 
-    :param pending: says of a status whether the request still has to take effect.
+    :param job: as seen last.
+    :param is_pending: says of a status whether the request still has to take effect.
     """
 
     def __init__(
         self,
-        service: Service,
+        client: DataWorksClient,
         call: Call[str],
         job: DIJob,
-        pending: Callable[[JobStatus | str], bool],
+        is_pending: Callable[[JobStatus | str], bool],
         time_to_send: Callable[[], float],
     ) -> None:
-        self._service, self._call, self._job, self._pending = service, call, job, pending
-        self._time_to_send = time_to_send
-        self._before = job.status
-        self.maybe_arrived = False
+        self._client, self._call, self._is_pending, self._time_to_send = client, call, is_pending, time_to_send
+        self.job, self._before = job, job.status
+        self.may_have_arrived = False
 
-    @property
-    def seen(self) -> JobStatus | str:
-        """The status seen last."""
-        return self._job.status
-
-    def settle(self) -> Flow[Change]:
+    def until_known(self) -> ChangeResult:
         """Send, and where the service refuses, let the job's status decide what the refusal means."""
-        policy = partial(retrying, self._answer_was_lost, self._service.patience)
+        retrying = self._client.retrying(self._answer_was_lost)
         for _ in range(ATTEMPTS):
             try:
-                return (yield from repeated(self._attempt, policy))
+                return retrying(self._attempt)
             except DataWorksInvalidRequest as refusal:
                 if refusal.action != self._call.action:
                     raise  # a look of ours was refused, which says nothing about the request
-                refused_in, self._job = self._job.status, (yield from get_di_job(self._service, self._job.id))
-                if not self._pending(self._job.status):
+                refused_in, self.job = self.job.status, self._client.get_di_job(self.job.id)
+                if not self._is_pending(self.job.status):
                     break  # it came to where it should be in the meantime
-                if self._job.status == refused_in:
-                    if refused_in is JobStatus.INITIALIZED and not self.maybe_arrived:
+                if self.job.status == refused_in:
+                    if refused_in is JobStatus.INITIALIZED and not self.may_have_arrived:
                         break  # it never ran, so there is nothing to stop; or it is starting already
-                    raise self._explained(refusal) from None
-        return Change(self._job, self._before, sent=self.maybe_arrived, request_id=None)
+                    raise _explained(refusal) from None
+        return ChangeResult(self.job, self._before, sent=self.may_have_arrived)
 
-    def _explained(self, refusal: DataWorksInvalidRequest) -> DataWorksInvalidRequest:
-        # A code that means something of its own, such as a wrong api_version, says more than the state.
-        if refusal.see == "request-refused":
-            refusal.remedy = (trouble := TROUBLES["refused-in-this-state"]).remedy
-            refusal.see = trouble.see
-        return refusal
-
-    def _attempt(self) -> Flow[Change]:
-        if self.maybe_arrived:
-            self._job = yield from get_di_job(self._service, self._job.id)
-            if not self._pending(self._job.status):
-                return Change(self._job, self._before, sent=True, request_id=None)
+    def _attempt(self) -> ChangeResult:
+        if self.may_have_arrived:
+            self.job = self._client.get_di_job(self.job.id)
+            if not self._is_pending(self.job.status):
+                return ChangeResult(self.job, self._before, sent=True)
         try:
-            request_id = yield from ask(self._service, self._call, self._time_to_send)
+            request_id = self._client.call(self._call, self._time_to_send)
         except DataWorksUnavailable as error:
-            self.maybe_arrived = self.maybe_arrived or error.sent
+            self.may_have_arrived = self.may_have_arrived or error.sent
             raise
-        return Change(self._job, self._before, sent=True, request_id=request_id)
+        return ChangeResult(self.job, self._before, sent=True, request_id=request_id)
 
     def _answer_was_lost(self, error: BaseException) -> bool:
         # A look at the job that failed had its own tries: only a lost answer to the request itself leads on.
         return isinstance(error, DataWorksUnavailable) and error.sent and error.action == self._call.action
+
+
+def _explained(refusal: DataWorksInvalidRequest) -> DataWorksInvalidRequest:
+    # A code that means something of its own, such as a wrong api_version, says more than the state.
+    if refusal.see == "request-refused":
+        info = CATALOG["refused-in-this-state"]
+        refusal.remedy, refusal.see = info.remedy, info.anchor
+    return refusal

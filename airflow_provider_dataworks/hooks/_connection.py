@@ -1,23 +1,30 @@
-"""What an Airflow connection of type ``dataworks`` says, as checked settings and keys; opens and sends nothing."""
+"""Reads an Airflow connection of type ``dataworks`` as checked settings and keys; never opens or sends anything."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from airflow_provider_dataworks.arguments import int64
-from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, Load
+from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource
 from airflow_provider_dataworks.client.auth.sts import sts_endpoint
-from airflow_provider_dataworks.client.config import Settings, endpoint, refusal
-from airflow_provider_dataworks.client.safe_values import plain_text
-from airflow_provider_dataworks.hooks._credential_fields import Choice, source_of
+from airflow_provider_dataworks.client.config import ClientConfig, endpoint, refusal
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
+from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksUnavailable
+from airflow_provider_dataworks.hooks._credential_fields import CredentialFields, source_of
 from airflow_provider_dataworks.hooks._fields import key_field, number_field, text_field
+from airflow_provider_dataworks.values import int64, plain_text
+from airflow_provider_dataworks.version_compat import BaseHook, mask_secret, read_connection_in_event_loop
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.version_compat import Connection
 
+log = logging.getLogger(__name__)
+
+_LONGEST_ERROR = 300  # characters of an error of Airflow's
 # Names that Airflow's own Alibaba provider uses in extra for what stands in the standard fields here.
 _SYNONYMS = {"login": "access_key_id", "password": "access_key_secret", "host": "endpoint"}
 
@@ -35,7 +42,7 @@ class Account:
     :param console: template of the console's address, with ``{region}`` and ``{project_id}``.
     """
 
-    settings: Settings
+    config: ClientConfig
     source: CredentialSource
     credentials: Credentials | None
     project_id: int | None
@@ -49,11 +56,11 @@ class Account:
         keys = f"credential_type {self.credential_type}"
         if self.credentials is not None:
             keys += f", AccessKey ID {_shortened(self.credentials.access_key_id)}"
-        host = urlsplit(self.settings.endpoint).netloc
+        host = urlsplit(self.config.endpoint).netloc
         workspace = self.project_id or "not named"
         return (
             f"region {self.region or 'not named'}, host {host}, workspace {workspace}, "
-            f"API {self.settings.api_version}, {keys}"
+            f"API {self.config.api_version}, {keys}"
         )
 
     def console_url(self, project_id: int | None) -> str:
@@ -88,12 +95,14 @@ def secrets_of(connection: Connection, extra: Mapping[str, Any]) -> tuple[str, .
     return tuple(str(value) for value in found if value)
 
 
-def read_account(connection: Connection, extra: Mapping[str, Any], again: Load | None = None) -> Account:
+def read_account(
+    connection: Connection, extra: Mapping[str, Any], read_again: Callable[[], Credentials] | None = None
+) -> Account:
     """
     Read and check every field.
 
     :param extra: the connection's extra, decoded; how to get it without blocking depends on who asks.
-    :param again: reads the connection's own keys once more, for when the service refuses them.
+    :param read_again: reads the connection's own keys once more, for when the service refuses them.
     :raises DataWorksInvalidRequest: naming the field and the remedy, before anything is sent.
     """
     fields = {field: _either(connection, extra, field) for field in _SYNONYMS}
@@ -106,19 +115,19 @@ def read_account(connection: Connection, extra: Mapping[str, Any], again: Load |
     }
     limits = {name: number_field(name, extra.get(name)) for name in ("connect_timeout", "read_timeout", "max_qps")}
     network = text_field("network", extra.get("network"))
-    settings = Settings(
+    config = ClientConfig(
         endpoint(region=region, network=network, host=fields["host"], port=connection.port or None),
         **{name: value for name, value in {**choices, **limits}.items() if value is not None},
     )
-    choice = Choice(fields["login"], fields["password"], extra)
+    credential = CredentialFields(fields["login"], fields["password"], extra)
     project_id = extra.get("project_id")
     return Account(
-        settings=settings,
-        source=source_of(choice, sts_endpoint(region, network, choice.text("sts_endpoint")), again),
-        credentials=choice.own_keys(),
+        config=config,
+        source=source_of(credential, sts_endpoint(region, network, credential.text("sts_endpoint")), read_again),
+        credentials=credential.own_keys(),
         project_id=None if project_id in (None, "") else int64(project_id, "project_id"),
         region=region,
-        credential_type=choice.kind,
+        credential_type=credential.kind,
         console=_console(text_field("console_url", extra.get("console_url"))),
     )
 
@@ -140,3 +149,95 @@ def _either(connection: Connection, extra: Mapping[str, Any], field: str) -> str
     if standard and other and standard != other:
         raise refusal(field, f"differs from {_SYNONYMS[field]} in extra", "Give it in one place only.")
     return standard or other
+
+
+def mask(keys: Credentials) -> None:
+    """Have Airflow mask keys in logs; asks Airflow and waits for it, so never on an event loop."""
+    _mask_all(filter(None, (keys.access_key_secret, keys.security_token)))
+
+
+def _mask_all(secrets: Iterable[str]) -> None:
+    for secret in secrets:
+        # Also as a URL spells it: with the older signature libraries may log one.
+        for spelled in (secret, quote(secret, safe="~"), quote(quote(secret, safe="~"), safe="~")):
+            mask_secret(spelled)
+
+
+def read_from_airflow(hook: type[BaseHook], conn_id: str) -> Account:
+    """
+    Read a connection, its secrets masked.
+
+    :param hook: class to read through; not the hook itself, because whoever may read again holds on to it for long.
+    :raises DataWorksInvalidRequest: naming the field that is wrong.
+    :raises DataWorksUnavailable: there is none, or Airflow cannot look it up now, which it does not tell apart.
+    """
+    with _looking_up(conn_id):
+        connection = hook.get_connection(conn_id)
+        found = connection.extra_dejson
+    extra = checked_extra(found)
+    _mask_all(secrets_of(connection, extra))
+    return _logged(conn_id, read_account(connection, extra, lambda: own_keys(read_from_airflow, hook, conn_id)))
+
+
+async def read_in_event_loop(
+    hook: type[BaseHook], conn_id: str, run_in_loop: Callable[[Coroutine[Any, Any, Account]], Account]
+) -> Account:
+    """
+    Read a connection in an event loop, without blocking it; see :func:`read_from_airflow`.
+
+    :param run_in_loop: runs a coroutine in that loop, called from another thread, and returns what it returns.
+    :raises DataWorksUnavailable: there is none, or Airflow cannot look it up now, which it does not tell apart.
+    """
+    # Airflow masks password and extra as it hands them out; telling it again would block the loop.
+    with _looking_up(conn_id):
+        connection, extra = await read_connection_in_event_loop(hook, conn_id)
+
+    def read_again(hook: type[BaseHook], conn_id: str) -> Account:
+        # Where a triggerer runs, Airflow's own way to its database is this loop's alone.
+        return run_in_loop(read_in_event_loop(hook, conn_id, run_in_loop))
+
+    account = read_account(connection, checked_extra(extra), lambda: own_keys(read_again, hook, conn_id))
+    return _logged(conn_id, account)
+
+
+def _logged(conn_id: str, account: Account) -> Account:
+    """Log where a connection leads and who signs, so that whoever is on call need not look it up."""
+    log.info("Connection %s: %s.", conn_id, account.description)
+    return account
+
+
+@contextmanager
+def _looking_up(conn_id: str) -> Iterator[None]:
+    """Make whatever Airflow raises an error that is tried again: it says the same of a backend that is silent."""
+    try:
+        yield
+    except Exception as error:
+        text = "".join(each if each.isprintable() else " " for each in str(error))[:_LONGEST_ERROR]
+        raise DataWorksUnavailable(
+            f"the connection cannot be read ({type(error).__name__}: {text}).",
+            sent=False,
+            conn_id=conn_id,
+            **CATALOG["connection-unreadable"].kwargs,
+        ) from error
+
+
+def own_keys(read: Callable[[type[BaseHook], str], Account], hook: type[BaseHook], conn_id: str) -> Credentials:
+    """
+    Read a connection's keys once more, for when somebody rotated them.
+
+    :raises DataWorksUnavailable: it may be gone, or Airflow cannot look it up now.
+    """
+    try:
+        account = read(hook, conn_id)
+    except DataWorksUnavailable as error:
+        raise DataWorksUnavailable(
+            f"the connection {conn_id} could not be read again ({type(error.__cause__).__name__}).",
+            sent=False,
+            **CATALOG["connection-not-read-again"].kwargs,
+        ) from error
+    if account.credentials is None:
+        raise DataWorksAuthError(
+            "credential_type: of the connection has changed, so that it holds no keys any more.",
+            **CATALOG["keys-removed"].kwargs,
+        )
+    return account.credentials

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_dataworks.arguments import int64
-from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, Load, StaticCredentials
+from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, StaticCredentials
 from airflow_provider_dataworks.client.auth.default_chain import DefaultChain
 from airflow_provider_dataworks.client.auth.metadata import ROLE_NAME, CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.auth.profile import Profile
 from airflow_provider_dataworks.client.auth.sts import DURATION, ROLE_ARN, SESSION_NAME, AssumeRole, AssumeRoleWithOidc
 from airflow_provider_dataworks.client.config import one_of, refusal
-from airflow_provider_dataworks.client.safe_values import shown
 from airflow_provider_dataworks.hooks._fields import json_field, key_field, text_field
+from airflow_provider_dataworks.values import int64, shown
 
 _KEYS = frozenset(("login", "password", "security_token"))
 _ROLE = frozenset(("role_arn", "role_session_name", "duration_seconds", "policy", "sts_endpoint"))
@@ -44,7 +43,7 @@ _LONGEST = 2048  # characters, of a policy
 
 
 @dataclass(frozen=True)
-class Choice:
+class CredentialFields:
     """The fields of a connection that say who signs."""
 
     login: str | None
@@ -104,78 +103,82 @@ class Choice:
             raise refusal(wrong[0], f"does not go with credential_type {kind}", remedy)
 
 
-def source_of(choice: Choice, sts: str, again: Load | None = None) -> CredentialSource:
+def source_of(
+    fields: CredentialFields, sts: str, read_again: Callable[[], Credentials] | None = None
+) -> CredentialSource:
     """
     Return the source that a connection chooses.
 
     :param sts: address of the Security Token Service.
-    :param again: reads the connection's own keys once more.
+    :param read_again: reads the connection's own keys once more.
     :raises DataWorksInvalidRequest: naming the field.
     """
-    choice.refuse_what_does_not_fit()
-    if choice.kind != "ram_role_arn":
-        return _plain(choice.kind, choice, sts, again)
-    if choice.base == "oidc_role_arn":
+    fields.refuse_what_does_not_fit()
+    if fields.kind != "ram_role_arn":
+        return _plain(fields.kind, fields, sts, read_again)
+    if fields.base == "oidc_role_arn":
         base: CredentialSource = AssumeRoleWithOidc(
             sts,
-            _role(choice, "source_role_arn"),
-            choice.text("oidc_provider_arn"),
-            choice.text("oidc_token_file"),
-            _session_name(choice),
+            _role(fields, "source_role_arn"),
+            fields.text("oidc_provider_arn"),
+            fields.text("oidc_token_file"),
+            _session_name(fields),
             role_field="source_role_arn",
         )
     else:
-        base = _plain(choice.base, choice, sts, again)
-    role_arn = _role(choice, "role_arn")
+        base = _plain(fields.base, fields, sts, read_again)
+    role_arn = _role(fields, "role_arn")
     if role_arn is None:
         raise refusal("role_arn", "is missing", "Set the ARN of the RAM role, like acs:ram::1234567890:role/name.")
     return AssumeRole(
         base,
         sts,
         role_arn,
-        _session_name(choice) or SESSION_NAME,
-        _duration(choice),
-        _policy(choice),
-        choice.text("external_id"),
+        _session_name(fields) or SESSION_NAME,
+        _duration(fields),
+        _policy(fields),
+        fields.text("external_id"),
     )
 
 
-def _plain(kind: str, choice: Choice, sts: str, again: Load | None) -> CredentialSource:
-    own = choice.own_keys()
+def _plain(
+    kind: str, fields: CredentialFields, sts: str, read_again: Callable[[], Credentials] | None
+) -> CredentialSource:
+    own = fields.own_keys()
     if own is not None:
-        return StaticCredentials(own, again)
+        return StaticCredentials(own, read_again)
     if kind == "ecs_ram_role":
-        name = choice.text("role_name")
+        name = fields.text("role_name")
         if name and not ROLE_NAME.fullmatch(name):
             raise refusal("role_name", "is not the name of a RAM role", "Give the name, not the ARN.")
-        return EcsRamRole(name, _flag(choice, "disable_imds_v1"))
+        return EcsRamRole(name, _flag(fields, "disable_imds_v1"))
     if kind == "oidc_role_arn":
         return AssumeRoleWithOidc(
             sts,
-            _role(choice, "role_arn"),
-            choice.text("oidc_provider_arn"),
-            choice.text("oidc_token_file"),
-            _session_name(choice),
-            _duration(choice),
-            _policy(choice),
+            _role(fields, "role_arn"),
+            fields.text("oidc_provider_arn"),
+            fields.text("oidc_token_file"),
+            _session_name(fields),
+            _duration(fields),
+            _policy(fields),
         )
     if kind == "credentials_uri":
-        uri = choice.text("credentials_uri")
+        uri = fields.text("credentials_uri")
         if uri is None:
             raise refusal("credentials_uri", "is missing", "Set the address that answers with keys.")
         return CredentialsUri(uri)
-    return Profile(choice.text("profile")) if kind == "profile" else DefaultChain(sts)
+    return Profile(fields.text("profile")) if kind == "profile" else DefaultChain(sts)
 
 
-def _role(choice: Choice, name: str) -> str | None:
-    found = choice.text(name)
+def _role(fields: CredentialFields, name: str) -> str | None:
+    found = fields.text(name)
     if found and not ROLE_ARN.fullmatch(found):
         raise refusal(name, f"{shown(found)} is not the ARN of a role", "Give it like acs:ram::1234567890:role/name.")
     return found
 
 
-def _session_name(choice: Choice) -> str | None:
-    found = choice.text("role_session_name")
+def _session_name(fields: CredentialFields) -> str | None:
+    found = fields.text("role_session_name")
     if found and not _SESSION_NAME.fullmatch(found):
         raise refusal(
             "role_session_name", f"{shown(found)} is no session name", "Use 2 to 64 of letters, digits and .@-_="
@@ -183,8 +186,8 @@ def _session_name(choice: Choice) -> str | None:
     return found
 
 
-def _duration(choice: Choice) -> int:
-    found = choice.given("duration_seconds")
+def _duration(fields: CredentialFields) -> int:
+    found = fields.given("duration_seconds")
     if found is None:
         return DURATION
     seconds = int64(found, "duration_seconds")
@@ -193,8 +196,8 @@ def _duration(choice: Choice) -> int:
     return seconds
 
 
-def _policy(choice: Choice) -> str | None:
-    found = choice.given("policy")
+def _policy(fields: CredentialFields) -> str | None:
+    found = fields.given("policy")
     # Written out in the extra, it is an object already.
     text = json.dumps(found, separators=(",", ":")) if isinstance(found, Mapping) else json_field("policy", found)
     if text is None:
@@ -208,8 +211,8 @@ def _policy(choice: Choice) -> str | None:
     return text
 
 
-def _flag(choice: Choice, name: str) -> bool:
-    found = choice.given(name)
+def _flag(fields: CredentialFields, name: str) -> bool:
+    found = fields.given(name)
     if isinstance(found, bool | None):
         return bool(found)
     if str(found).strip().lower() not in ("true", "false"):

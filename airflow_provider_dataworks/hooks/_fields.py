@@ -1,4 +1,4 @@
-"""The door for what a connection says: a field becomes safe text or a number here, or is refused by its name."""
+"""Reads single fields of a connection as safe text and numbers; never shows the value of one that it refuses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from airflow_provider_dataworks.client.config import refusal
-from airflow_provider_dataworks.client.safe_values import plain_text, shown
+from airflow_provider_dataworks.values import plain_text, shown
 
 LONGEST = 8_000  # characters of a field
 _IN_JSON = str.maketrans("\t\r\n", "   ")

@@ -1,27 +1,25 @@
-"""Airflow connection in, signed client out; retrying, stopping and waiting are in the client's flows, never here."""
+"""The hook: makes a signed client of an Airflow connection; tries, stops and waits are decided by the client alone."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Coroutine
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_dataworks.client import state_change
+from airflow_provider_dataworks.client.auth.cache import CredentialCache
+from airflow_provider_dataworks.client.client import PATIENCE, DataWorksClient
+from airflow_provider_dataworks.client.errors import named_errors
+from airflow_provider_dataworks.client.http.rate_limit import shared_limiter
+from airflow_provider_dataworks.client.http.session import LONGEST_PAUSE, HttpClient, Session
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, Verdict
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+from airflow_provider_dataworks.hooks._connection import Account, mask, read_from_airflow, read_in_event_loop
+from airflow_provider_dataworks.values import seconds
 from airflow_provider_dataworks.version_compat import AirflowException, BaseHook
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow_provider_dataworks.client.asking import Flow, Service
-    from airflow_provider_dataworks.client.auth.signer import Signer
-    from airflow_provider_dataworks.client.http.responses import DIJob
-    from airflow_provider_dataworks.client.http.session import AsyncSession, Client, Session
-    from airflow_provider_dataworks.failures import crossing
-    from airflow_provider_dataworks.hooks._connection import Account
-
-T = TypeVar("T")
 
 
 class DataWorksHook(BaseHook):
@@ -50,6 +48,7 @@ class DataWorksHook(BaseHook):
     def __init__(self, dataworks_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataworks_conn_id = dataworks_conn_id
+        self._mask = mask
 
     @cached_property
     def account(self) -> Account:
@@ -57,109 +56,59 @@ class DataWorksHook(BaseHook):
         The connection, read and checked, its secrets masked.
 
         :raises DataWorksInvalidRequest: naming the field that is wrong.
+        :raises DataWorksUnavailable: there is none, or Airflow cannot look it up now, which it does not tell apart.
         """
-        from airflow_provider_dataworks.hooks._reading import read
+        with named_errors(self.dataworks_conn_id):
+            return read_from_airflow(type(self), self.dataworks_conn_id)
 
-        with self._named():
-            return read(type(self), self.dataworks_conn_id)
-
-    def _named(self) -> crossing:
-        """Return what errors pass on their way out: it names connection and endpoint in them."""
-        from airflow_provider_dataworks.failures import crossing
-
-        return crossing(explain=self._name_in)
-
-    def _name_in(self, error: DataWorksError) -> None:
-        """Write connection and endpoint of this hook into an error that names none."""
-        error.conn_id = error.conn_id or self.dataworks_conn_id
-        if "account" in self.__dict__:
-            error.endpoint = error.endpoint or urlsplit(self.account.settings.endpoint).netloc
-
-    async def load_account(self) -> Account:
+    async def load_account(self, run_in_loop: Callable[[Coroutine[Any, Any, Any]], Any]) -> Account:
         """
         Read the connection in an event loop, without blocking it; then :attr:`account` is known.
 
-        :raises DataWorksInvalidRequest: naming the field that is wrong.
+        :param run_in_loop: runs a coroutine in that loop, called from another thread, and returns what it returns.
+        :raises DataWorksError: see :attr:`account`.
         """
-        from airflow_provider_dataworks.hooks._reading import aread
-
-        with self._named():
-            account = await aread(type(self), self.dataworks_conn_id)
+        with named_errors(self.dataworks_conn_id):
+            account = await read_in_event_loop(type(self), self.dataworks_conn_id, run_in_loop)
+        # Keys that are renewed later are not masked: Airflow is told of them in a way that would block the loop.
+        self._mask = lambda keys: None
         self.__dict__["account"] = account
         return account
 
     @cached_property
-    def service(self) -> Service:
-        """What flows need to talk to this connection's account; see :mod:`airflow_provider_dataworks.client.asking`."""
-        from airflow_provider_dataworks.client.asking import Service
-        from airflow_provider_dataworks.client.http.rate_limit import shared_pace
-        from airflow_provider_dataworks.client.operations import APIS
+    def client(self) -> DataWorksClient:
+        """The client of this connection; opened by its first call."""
+        return self.new_client()
 
-        settings = self.account.settings
-        pace = shared_pace(settings.endpoint, self.account.source.identity, settings.max_qps)
-        return Service(APIS[settings.api_version], pace, self.now)
+    def new_client(self, *, patience: float = PATIENCE, longest_pause: float = LONGEST_PAUSE) -> DataWorksClient:
+        """
+        Return another client of this connection.
 
-    @cached_property
-    def _signer(self) -> Signer:
-        from airflow_provider_dataworks.client.auth.signer import Signer
-        from airflow_provider_dataworks.hooks._reading import mask
+        :param patience: seconds that one call may spend waiting between its tries.
+        :param longest_pause: seconds that one call waits for its turn, where the service asked everybody to wait.
+        :raises DataWorksInvalidRequest: naming the field or variable that is wrong.
+        """
+        account, clock, sleep = self.account, self.now, self.sleep
+        config = account.config
+        cache = CredentialCache(account.source, clock, self._mask, config.ca_file)
+        limiter = shared_limiter(config.endpoint, account.source.identity, config.max_qps)
+        with named_errors(self.dataworks_conn_id, urlsplit(config.endpoint).netloc):
+            session = Session(config, cache, limiter, clock=clock, sleep=sleep, longest_pause=longest_pause)
+        conn_id = self.dataworks_conn_id
+        return DataWorksClient(config, session, clock=clock, sleep=sleep, patience=patience, conn_id=conn_id)
 
-        account = self.account
-        return Signer(account.settings.signature, account.source, clock=self.now, mask=mask)
-
-    @cached_property
-    def _session(self) -> Session:
-        from airflow_provider_dataworks.client.http.session import Session
-
-        with self._named():
-            return Session(self.account.settings, self._signer)
-
-    def get_conn(self) -> Client:
+    def get_conn(self) -> HttpClient:
         """
         Return a new client of the HTTP library that signs every request, for operations this hook has no method for.
 
-        Give ``x-acs-action`` as a header; ``x-acs-version`` is the connection's unless given. It is usable as long as
-        it is held, retries nothing, follows no redirect, and sends to the connection's endpoint only. Answers are
-        bounded in size and time, and their errors are the library's, ``httpx.HTTPError``.
+        Give ``x-acs-action`` as a header; ``x-acs-version`` is the connection's unless given. It keeps the connection's
+        ``max_qps``, renews keys and clock as the hook does, and is usable as long as it is held. It repeats nothing
+        else, follows no redirect, and sends to the connection's endpoint only. Answers are bounded in size and time;
+        where there is none the error is the library's, ``httpx.HTTPError``.
 
         :raises DataWorksInvalidRequest: naming the field or variable that is wrong.
         """
-        with self._named():
-            return self._session.new_client()
-
-    def run(self, flow: Flow[T]) -> T:
-        """
-        Drive a conversation of :mod:`airflow_provider_dataworks.client.flows` to its end, blocking.
-
-        :raises DataWorksError: permanent ones are ``AirflowFailException`` too.
-        """
-        from airflow_provider_dataworks.client.driving import run
-
-        with self._named():
-            return run(flow, self._session.exchange, self.sleep)
-
-    async def arun(self, flow: Flow[T]) -> T:
-        """Drive a conversation to its end in an event loop; see :meth:`run`. Await :meth:`load_account` before."""
-        import asyncio
-
-        from airflow_provider_dataworks.client.driving import arun
-        from airflow_provider_dataworks.client.http.session import make_ready
-
-        with self._named():
-            await asyncio.to_thread(make_ready, self.account.settings.ca_file)
-        session = self.new_async_session()
-        try:
-            with self._named():
-                return await arun(flow, session.exchange)
-        finally:
-            await session.close()
-
-    def new_async_session(self) -> AsyncSession:
-        """Open a signed client for the running event loop; whoever opens it closes it."""
-        from airflow_provider_dataworks.client.http.session import AsyncSession
-
-        with self._named():
-            return AsyncSession(self.account.settings, self._signer)
+        return self.client.session.new_client()
 
     def stop_di_job(self, di_job_id: int | str, instance_id: int | str | None = None) -> str:
         """
@@ -170,9 +119,7 @@ class DataWorksHook(BaseHook):
         :param instance_id: one instance of the job; API 2024-05-18 only.
         :raises DataWorksUnavailable: ``.sent`` says whether the request may have arrived.
         """
-        from airflow_provider_dataworks.client import flows
-
-        return self.run(flows.stop_di_job(self.service, di_job_id, instance_id))
+        return self.client.stop_di_job(di_job_id, instance_id)
 
     def start_di_job(
         self, di_job_id: int | str, *, start_time: int | None = None, force_to_rerun: bool | None = None
@@ -183,15 +130,11 @@ class DataWorksHook(BaseHook):
         :param start_time: epoch seconds to read the source's log from; without it the job resumes where it stopped.
         :param force_to_rerun: run every step again, the full load too.
         """
-        from airflow_provider_dataworks.client import flows
-
-        return self.run(flows.start_di_job(self.service, di_job_id, start_time, force_to_rerun))
+        return self.client.start_di_job(di_job_id, start_time, force_to_rerun)
 
     def get_di_job(self, di_job_id: int | str) -> DIJob:
         """Return a DI job as it is now."""
-        from airflow_provider_dataworks.client import flows
-
-        return self.run(flows.get_di_job(self.service, di_job_id))
+        return self.client.get_di_job(di_job_id)
 
     def list_di_jobs(self, project_id: int | str, *, name: str | None = None) -> list[DIJob]:
         """
@@ -199,9 +142,7 @@ class DataWorksHook(BaseHook):
 
         :param name: only the job of exactly this name.
         """
-        from airflow_provider_dataworks.client import flows
-
-        return self.run(flows.list_di_jobs(self.service, project_id, name))
+        return self.client.list_di_jobs(project_id, name)
 
     def wait_until_stopped(self, di_job_id: int | str, *, timeout: float, poll_interval: float) -> DIJob:
         """
@@ -212,14 +153,38 @@ class DataWorksHook(BaseHook):
         :raises DIJobFailed: the job ended Failed.
         :raises DIJobWaitTimeout: the time ran out.
         """
-        from airflow_provider_dataworks.arguments import seconds
-        from airflow_provider_dataworks.client import flows
-        from airflow_provider_dataworks.client.http.responses import Verdict
+        deadline, interval = self.now() + seconds(timeout, "timeout"), seconds(poll_interval, "poll_interval")
+        return self.wait_until(di_job_id, Verdict(), deadline=deadline, poll_interval=interval)
 
-        with self._named():
-            deadline = self.now() + seconds(timeout, "timeout")
-            interval = seconds(poll_interval, "poll_interval")
-        return self.run(flows.wait(self.service, di_job_id, Verdict(), deadline=deadline, poll_interval=interval))
+    def wait_until(
+        self,
+        di_job_id: int | str,
+        done: Callable[[DIJob], bool],
+        *,
+        deadline: float,
+        poll_interval: float,
+        first: DIJob | None = None,
+    ) -> DIJob:
+        """
+        Look at a DI job until it is as wanted; see :meth:`.DataWorksClient.wait_until`.
+
+        :param done: says whether it is; may raise to give up.
+        :param deadline: epoch seconds.
+        :param poll_interval: seconds between looks.
+        :param first: the job as it is known already.
+        :raises DIJobWaitTimeout: the time ran out.
+        """
+        return self.client.wait_until(di_job_id, done, deadline=deadline, poll_interval=poll_interval, first=first)
+
+    def stop_if_needed(self, request: ChangeRequest, instance_id: int | None = None) -> ChangeResult:
+        """Ask a DI job to stop unless it need not be asked; see :func:`.state_change.stop`."""
+        return state_change.stop(self.client, request, instance_id)
+
+    def start_if_needed(
+        self, request: ChangeRequest, *, start_time: int | None = None, force_to_rerun: bool | None = None
+    ) -> ChangeResult:
+        """Ask a DI job to start unless it need not be asked; see :func:`.state_change.start`."""
+        return state_change.start(self.client, request, start_time=start_time, force_to_rerun=force_to_rerun)
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -227,18 +192,12 @@ class DataWorksHook(BaseHook):
 
         :return: whether it answered, and what to do if not; never a secret.
         """
-        from dataclasses import replace
-
-        from airflow_provider_dataworks.client.asking import ask
-
         try:
-            service = replace(self.service, patience=0, longest_hold=0)
-            workspaces = self.run(ask(service, service.api.ListProjects()))
-            text = f"{self.account.settings.endpoint} answered. Workspaces visible: {workspaces}"
+            client = self.new_client(patience=0, longest_pause=0)
+            text = f"{self.account.config.endpoint} answered. Workspaces visible: {client.count_projects()}"
             project_id = self.account.project_id
             if project_id is not None:
-                jobs = self.run(ask(service, service.api.ListDIJobs(project_id, None, 1))).total
-                text = f"{text}; DI jobs in workspace {project_id}: {jobs}"
+                text = f"{text}; DI jobs in workspace {project_id}: {client.list_page(project_id, 1).total}"
         except (DataWorksError, AirflowException) as error:
             return False, str(error)
         return True, f"{text}."

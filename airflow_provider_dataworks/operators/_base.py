@@ -1,33 +1,58 @@
-"""What the tasks of this package share: hook, retries, deferral and its end, link; it decides nothing about DI jobs."""
+"""Shares among operators and sensor what each needs: hook, arguments, deferral and its end, result and link.
+
+It decides nothing about DI jobs.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow_provider_dataworks.arguments import checked, seconds
-from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus, Verdict
+from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
-from airflow_provider_dataworks.operators._request_note import RequestMemory, read_report
-from airflow_provider_dataworks.retries import MappedRetries
+from airflow_provider_dataworks.operators._request_note import Note, RequestNote, fixed_deadline
+from airflow_provider_dataworks.retries import MappedRetries, explained
+from airflow_provider_dataworks.values import checked, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-
-    from airflow_provider_dataworks.client import state_change as changes
-    from airflow_provider_dataworks.client.http.responses import DIJob, Verdict
-    from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-    from airflow_provider_dataworks.version_compat import BaseOperatorLink, Context
-
-if TYPE_CHECKING:
     from airflow_provider_dataworks.version_compat import BaseOperator as _Task
+    from airflow_provider_dataworks.version_compat import BaseOperatorLink, Context
 else:
     _Task = object
 
 _BACKSTOP = 120  # seconds after the trigger's own deadline at which Airflow ends a wait whose trigger does not
+
+
+@dataclass(frozen=True)
+class Report:
+    """
+    What a task has done so far, for its result and for the wait in the triggerer.
+
+    :param by_us: whether this run asked for the change, or may have.
+    :param status_before: status of the job before anything was done.
+    :param request_id: of the request, where its answer came.
+    :param assumed: whether nothing tells that this run asked, but an earlier try may have.
+    :param owed: whether this run stopped the job, so that it owes it a start.
+    """
+
+    by_us: bool = False
+    status_before: str | None = None
+    request_id: str | None = None
+    assumed: bool = False
+    owed: bool = False
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Report:
+        """Return the report that a trigger passed on, each field of the type it must have: it was in a database."""
+        note = Note.read({**given, "di_job_id": 1}) or Note(1)
+        flags = {name: given.get(name) is True for name in ("by_us", "assumed", "owed")}
+        return cls(status_before=note.status_before, request_id=note.request_id, **flags)
 
 
 class DIJobTask(MappedRetries, _Task):
@@ -42,22 +67,15 @@ class DIJobTask(MappedRetries, _Task):
     dataworks_conn_id: str
     poll_interval: Any
     timeout: Any
-    wait_for_completion: bool
     deferrable: bool
 
     @classmethod
     def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
-        """Refuse arguments that can never be right, as the DAG is made; templates are read when the task runs."""
-        try:
-            cls.check_together(arguments)
-        except DataWorksInvalidRequest as error:
-            from airflow_provider_dataworks.failures import as_airflow_sees_it
+        """
+        Refuse, as the DAG is made, arguments that can never be right; templates are read when the task runs.
 
-            raise as_airflow_sees_it(error) from None
-
-    @classmethod
-    def check_together(cls, arguments: Mapping[str, Any]) -> None:
-        """Check each argument, and, where a subclass says so, what only some of them may be together."""
+        Where a subclass says so, also what only some of them may be together.
+        """
         checked(arguments, cls.checks)
 
     @classmethod
@@ -69,6 +87,7 @@ class DIJobTask(MappedRetries, _Task):
     @cached_property
     def hook(self) -> DataWorksHook:
         """The hook of this task's connection."""
+        # With the client and the HTTP library, which DAG files do not need.
         from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
         return DataWorksHook(self.dataworks_conn_id)
@@ -81,63 +100,96 @@ class DIJobTask(MappedRetries, _Task):
         except Exception as error:  # a link is no reason to end a stop that is under way
             self.log.warning("The link %s could not be stored: %s", url, error)
 
-    def plan(self, di_job_id: int, memory: RequestMemory) -> changes.Plan:
-        """Return which job to change and how long it may take, from this task's attributes and memory."""
-        from airflow_provider_dataworks.client import state_change as changes
-
-        deadline = self.deadline(memory)
-        return changes.Plan(
+    def change_request(self, di_job_id: int, note: RequestNote) -> ChangeRequest:
+        """Return which job to change and how long it may take, from this task's attributes and its note."""
+        deadline = self.deadline(note)
+        return ChangeRequest(
             di_job_id,
             poll_interval=seconds(self.poll_interval, "poll_interval"),
             deadline=deadline,
             time_to_send=partial(self._time_left, deadline),
-            asked_before=memory.status_before is not None,
-            remember=memory.remember,
-            forget=memory.forget,
-            patient=not self.deferrable,
+            asked_before=note.status_before is not None,
+            write_note=note.write,
+            withdraw_note=note.withdraw,
+            wait_for_actionable=not self.deferrable,
         )
 
-    def deadline(self, memory: RequestMemory) -> float:
+    def deadline(self, note: RequestNote) -> float:
         """Return the epoch second at which this task's wait ends: fixed by its first try, where Airflow remembers."""
-        return memory.deadline(self.hook.now() + seconds(self.timeout, "timeout"))
+        return note.deadline(self.hook.now() + seconds(self.timeout, "timeout"))
+
+    def fixed_deadline(self, context: Context, kind: str, di_job_id: int, otherwise: float) -> float:
+        """Return the end of a wait, epoch seconds, as a try before has fixed it where Airflow remembers."""
+        return fixed_deadline(context, kind, di_job_id, otherwise)
 
     def _time_left(self, deadline: float) -> float:
         """Return the seconds until the deadline; raise DIJobWaitTimeout where none is left: nothing may be sent."""
         left = deadline - self.hook.now()
         if left > 0:
             return left
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
-        from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
 
         ended = datetime.fromtimestamp(deadline, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        raise DIJobWaitTimeout(
-            f"nothing is sent any more: the time for it ended at {ended}.", **TROUBLES["wait-timed-out"].advice
+        message = f"nothing is sent any more: the time for it ended at {ended}."
+        raise DIJobWaitTimeout(message, **CATALOG["wait-timed-out"].kwargs)
+
+    def explain(self, error: DataWorksError, report: Report) -> None:
+        """Add to an error what this task knows besides, by what was done so far; by default nothing."""
+
+    @abstractmethod
+    def verdict(self, report: Report) -> Verdict:
+        """Return when the wait is over, by what was done so far."""
+
+    def record(
+        self, context: Context, call: str, result: ChangeResult, note: RequestNote, effect_statuses: tuple[str, ...]
+    ) -> Report:
+        """
+        Log what was done, write it into note and link, and return it.
+
+        :param effect_statuses: statuses that such a request brings a job to.
+        """
+        job, before = result.job, str(result.before)
+        if result.request_id:
+            text = "DataWorks took %s for DI job %s, which was %s (request id %s)."
+            self.log.info(text, call, job.id, before, result.request_id)
+        elif result.sent:
+            text = "%s for DI job %s, which was %s, was sent and its answer lost: the job is %s now."
+            self.log.info(text, call, job.id, before, job.status)
+        else:
+            self.log.info("DI job %s is %s: %s is not sent.", job.id, job.status, call)
+        assumed = note.no_history and not result.sent and bool({before, str(job.status)} & set(effect_statuses))
+        if assumed:
+            self.log.warning("An earlier try of this task may have sent it: %s is taken for this run's.", before)
+        if result.sent or assumed:
+            note.confirm(before, result.request_id)
+        elif note.no_history:
+            note.withdraw()
+        self.push_link(context, job)
+        return Report(
+            by_us=result.sent or assumed or note.status_before is not None,
+            status_before=note.status_before or before,
+            request_id=result.request_id or note.request_id,
+            assumed=assumed,
         )
 
-    def explain(self, error: DataWorksError, report: Mapping[str, Any]) -> None:
-        """Add to an error what this task knows besides, by what was done so far (the report); by default nothing."""
-
-    def decided(self, context: Context, plan: changes.Plan, outcome: changes.Change, passing: Collection[str]) -> None:
+    def defer_until_actionable(
+        self, context: Context, request: ChangeRequest, job: DIJob, transient: Collection[str] = ()
+    ) -> NoReturn:
         """
-        Hand over to the triggerer the wait for a status in which something can be done, if that is what is needed.
+        Hand the wait for a status in which something can be done to the triggerer; the task begins anew then.
 
-        :param passing: documented statuses that have to change by themselves first, as one that is not documented has.
+        :param transient: documented statuses that have to change by themselves, as one that is not documented has to.
         """
-        from airflow_provider_dataworks.client.http.responses import JobStatus, Verdict
-
-        if outcome.undecided:
-            self.push_link(context, outcome.job)
-            self.log.info("DI job %s is %s: that has to change first.", outcome.job.id, outcome.job.status)
-            until = Verdict(tuple(status for status in JobStatus if status not in passing), fail_on=())
-            self._defer("execute_again", outcome.job, until, plan.deadline, plan.poll_interval, {})
+        self.push_link(context, job)
+        self.log.info("DI job %s is %s: that has to change first.", job.id, job.status)
+        verdict = Verdict(tuple(status for status in JobStatus if status not in transient), fail_on=())
+        self._defer("execute_again", job, verdict, request.deadline, request.poll_interval, Report())
 
     def execute_again(self, context: Context, event: Any = None) -> Any:
         """Begin anew, now that something can be done; raises what the wait ended in, or that its event is unknown."""
-        from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
-        from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.triggers._events import outcome_of
 
-        with crossing(context):
+        with explained(context):
             try:
                 outcome_of(event)
             except DIJobWaitTimeout as error:
@@ -148,110 +200,35 @@ class DIJobTask(MappedRetries, _Task):
         """Return the error of a wait that ended before anything could be sent; by default that of the wait."""
         return error
 
-    def reported(
-        self,
-        context: Context,
-        call: str,
-        outcome: changes.Change,
-        memory: RequestMemory,
-        effect: tuple[str, ...],
-    ) -> dict[str, Any]:
+    def wait_until_done(self, job: DIJob, report: Report, *, deadline: float, poll_interval: float) -> DIJob:
         """
-        Note what was done, and return what the result and a deferred wait need to know of it.
-
-        :param effect: statuses that such a request brings a job to.
-        """
-        job, before = outcome.job, str(outcome.before)
-        if outcome.request_id:
-            self.log.info(
-                "DataWorks took %s for DI job %s, which was %s (request id %s).",
-                call,
-                job.id,
-                before,
-                outcome.request_id,
-            )
-        elif outcome.sent:
-            self.log.info(
-                "%s for DI job %s, which was %s, was sent and its answer lost: the job is %s now.",
-                call,
-                job.id,
-                before,
-                job.status,
-            )
-        else:
-            self.log.info("DI job %s is %s: %s is not sent.", job.id, job.status, call)
-        assumed = memory.blind and not outcome.sent and bool({before, str(job.status)} & set(effect))
-        if assumed:
-            self.log.warning("An earlier try of this task may have sent it: %s is taken for this run's.", before)
-        if outcome.sent or assumed:
-            memory.confirm(before, outcome.request_id)
-        elif memory.blind:
-            memory.forget()
-        self.push_link(context, job)
-        return {
-            "by_us": outcome.sent or assumed or memory.status_before is not None,
-            "status_before": memory.status_before or before,
-            "request_id": outcome.request_id or memory.request_id,
-            **({"assumed": True} if assumed else {}),
-        }
-
-    @abstractmethod
-    def verdict(self, report: dict[str, Any]) -> Verdict:
-        """
-        Return when the wait is over.
-
-        :param report: what was done, as :meth:`reported` returns it.
-        """
-
-    def settled(self, plan: changes.Plan, outcome: changes.Change, job: DIJob, report: dict[str, Any]) -> DIJob:
-        """
-        Wait until the job is where it is wanted, here or in the triggerer, or look once if it is not waited for.
+        Look at the job until it is where it is wanted, and return it.
 
         :param job: as it was known when the wait begins.
+        :param deadline: epoch seconds.
         :raises DIJobFailed: it came to an end that is not wanted.
+        :raises DIJobWaitTimeout: the time ran out.
         """
-        from airflow_provider_dataworks.client import flows
-
         verdict = self.verdict(report)
-        if not self.wait_for_completion:
-            job = self.hook.get_di_job(job.id) if outcome.sent else job
-            verdict(job)
-            return job
-        deadline, poll_interval = plan.deadline, plan.poll_interval
-        if outcome.sent or not verdict(job):
-            if self.deferrable:
-                self.defer_until(job, deadline=deadline, poll_interval=poll_interval, report=report)
-            self._say_wait("Waiting", job, verdict, deadline)
-        while True:
-            wait = partial(flows.wait, self.hook.service, job.id, verdict)
-            found = self.hook.run(wait(deadline=deadline, poll_interval=poll_interval, first=job))
-            job = self.look_again(found, report)
-            if verdict(job):
-                return job
+        self._log_wait("Waiting", job, verdict, deadline)
+        return self.hook.wait_until(job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
 
-    def look_again(self, job: DIJob, report: Mapping[str, Any]) -> DIJob:
-        """
-        Return the job as it is, looking once more where what was seen is no proof; by default what was seen.
-
-        :param job: as it was seen, in a status that is wanted.
-        """
-        return job
-
-    def defer_until(self, job: DIJob, *, deadline: float, poll_interval: float, report: dict[str, Any]) -> NoReturn:
+    def defer_until_done(self, job: DIJob, report: Report, *, deadline: float, poll_interval: float) -> NoReturn:
         """
         Hand the wait to the triggerer; the task goes on in ``execute_complete``.
 
         :param job: as seen last.
-        :param deadline: epoch seconds; ``execution_timeout`` ends the wait as well, which Airflow does not see to.
+        :param deadline: epoch seconds.
         """
         self._defer("execute_complete", job, self.verdict(report), deadline, poll_interval, report)
 
     def _defer(
-        self, method: str, job: DIJob, verdict: Verdict, deadline: float, poll_interval: float, report: dict[str, Any]
+        self, method: str, job: DIJob, verdict: Verdict, deadline: float, poll_interval: float, report: Report
     ) -> NoReturn:
         from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
         now = self.hook.now()
+        # Airflow itself does not end a deferred wait by execution_timeout.
         if self.execution_timeout is not None:
             deadline = min(deadline, now + self.execution_timeout.total_seconds())
         trigger = DIJobStatusTrigger(
@@ -262,14 +239,14 @@ class DIJobTask(MappedRetries, _Task):
             fail_on=[str(status) for status in verdict.fail_on],
             deadline=deadline,
             poll_interval=poll_interval,
-            report=report,
+            report=asdict(report),
         )
-        self._say_wait("Waiting in the triggerer", job, verdict, deadline)
+        self._log_wait("Waiting in the triggerer", job, verdict, deadline)
         backstop = timedelta(seconds=max(0.0, deadline - now) + _BACKSTOP)
         self.defer(trigger=trigger, method_name=method, timeout=backstop)
         raise AssertionError("defer() returned")
 
-    def _say_wait(self, where: str, job: DIJob, verdict: Verdict, deadline: float) -> None:
+    def _log_wait(self, where: str, job: DIJob, verdict: Verdict, deadline: float) -> None:
         wanted, left = " or ".join(verdict.accept), max(0.0, deadline - self.hook.now())
         self.log.info("%s until DI job %s is %s, for %.0f s at most.", where, job.id, wanted, left)
 
@@ -279,30 +256,25 @@ class DIJobTask(MappedRetries, _Task):
 
         :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
         """
-        from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.triggers._events import not_understood, outcome_of, report_of
 
-        report = read_report(report_of(event))
-        with crossing(context, partial(self.explain, report=report)):
+        report = Report.read(report_of(event))
+        with explained(context, partial(self.explain, report=report)):
             job = outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
             if not self.verdict(report)(job):
                 raise not_understood(event)
             return self.result(job, report)
 
-    def result(self, job: DIJob, report: dict[str, Any]) -> dict[str, Any]:
-        """
-        Return what the task pushes as its XCom.
-
-        :param report: ``status_before``, ``by_us`` and ``request_id`` where they are known.
-        """
+    def result(self, job: DIJob, report: Report) -> dict[str, Any]:
+        """Return what the task pushes as its XCom."""
         settled = str(job.status) in ("Stopped", "Finished", "Failed")
         found = {
             "di_job_id": job.id,
             "status": str(job.status),
-            "status_before": report.get("status_before"),
-            "stopped_by_this_run": bool(report.get("by_us")),
-            "request_id": report.get("request_id"),
+            "status_before": report.status_before,
+            "stopped_by_this_run": report.by_us,
+            "request_id": report.request_id,
             "stopped_at": datetime.fromtimestamp(self.hook.now(), UTC).isoformat() if settled else None,
         }
         if job.status == "Failed":

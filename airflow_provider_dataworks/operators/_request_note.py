@@ -1,5 +1,5 @@
 """
-The note a task keeps of its StopDIJob or StartDIJob: for its own next try, and for the other tasks of its run.
+Keeps the note of a task about its StopDIJob or StartDIJob: for its own next try, and for the other tasks of its run.
 
 Airflow 3.3 keeps a store per task instance that survives retries (AIP-103, ``task_state_store`` in the context); 3.4
 discards it when a person clears the task, and below 3.3 there is none: XComs are cleared before every try. Where an
@@ -14,18 +14,18 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.arguments import int64
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+from airflow_provider_dataworks.values import int64
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.client.http.responses import DIJob
+    from airflow_provider_dataworks.client.models import DIJob
 
 _LONGEST_TEXT = 200
 _TRIED = frozenset(("success", "failed", "up_for_retry"))
 
 
 @dataclass(frozen=True)
-class RequestNote:
+class Note:
     """
     What a task noted about its request to stop or start a DI job.
 
@@ -42,7 +42,7 @@ class RequestNote:
     at: float | None = None
 
     @classmethod
-    def read(cls, value: object) -> RequestNote | None:
+    def read(cls, value: object) -> Note | None:
         """Return the note that an XCom or the store holds; ``None`` where it is none: they can be edited by anybody."""
         if not isinstance(value, Mapping):
             return None
@@ -76,7 +76,7 @@ def _moment(value: object) -> float | None:
     return float(value) if isfinite(value) else None
 
 
-class RequestMemory:
+class RequestNote:
     """
     The note that one task writes and reads.
 
@@ -96,20 +96,20 @@ class RequestMemory:
         self._context, self._kind, self._key, self._now = context, kind, f"dataworks_{kind}", now
         self._di_job_id = di_job_id
         kept = self._store.get(self._key) if self._store is not None else None
-        found = RequestNote.read(kept)
+        found = Note.read(kept)
         known = found is not None and found.di_job_id == di_job_id
-        self.earlier: RequestNote | None = found if known and found is not None and not found.withdrawn else None
+        self.earlier: Note | None = found if known and found is not None and not found.withdrawn else None
         number = int(getattr(self._task_instance, "try_number", None) or 1)
         cleared = _was_cleared(context)
         # An earlier try, and nothing left of what it noted: no store, or one that was discarded by a clear.
         # Or what is left is no note: somebody spoiled it.
         spoiled = kept is not None and found is None
-        self.blind = not known and (spoiled or (number > 1 and (self._store is None or cleared)))
-        self._latest = RequestNote(di_job_id, withdrawn=not self.blind, at=now())
+        self.no_history = not known and (spoiled or (number > 1 and (self._store is None or cleared)))
+        self._latest = Note(di_job_id, withdrawn=not self.no_history, at=now())
         if self.earlier is not None:
             self._publish(self.earlier)
         # Of a task that was cleared, a note that is missing says as much, and claims no more.
-        elif not (self.blind and cleared):
+        elif not (self.no_history and cleared):
             self._keep(self._latest)
 
     @property
@@ -127,7 +127,7 @@ class RequestMemory:
         """Request id of that request, where its answer came."""
         return self.earlier.request_id if self.earlier else None
 
-    def remember(self, job: DIJob) -> None:
+    def write(self, job: DIJob) -> None:
         """Note, before the request is sent, that this run is about to send it; if this fails, nothing is sent."""
         self._note(status_before=str(job.status), request_id=None)
 
@@ -135,18 +135,18 @@ class RequestMemory:
         """Note that it was sent, and the request id."""
         self._note(status_before=status_before, request_id=request_id)
 
-    def forget(self) -> None:
+    def withdraw(self) -> None:
         """
         Take the note back: what was to be sent certainly did not arrive. What an earlier try sent, or may have, stays.
 
         A look that showed the job running is no proof that an earlier stop was none: reads may lag behind.
         """
-        self._keep(self.earlier or RequestNote(self._di_job_id, withdrawn=not self.blind, at=self._now()))
+        self._keep(self.earlier or Note(self._di_job_id, withdrawn=not self.no_history, at=self._now()))
 
     def leave_doubt(self) -> None:
         """Note, for a try that ends before it looked, that an earlier one may have asked, where nothing tells."""
-        if self.blind:
-            self._keep(RequestNote(self._di_job_id, at=self._now()))
+        if self.no_history:
+            self._keep(Note(self._di_job_id, at=self._now()))
 
     def deadline(self, otherwise: float) -> float:
         """
@@ -165,14 +165,14 @@ class RequestMemory:
         return _keep_deadline(self._context, self._kind, self._di_job_id, at)
 
     def _note(self, *, status_before: str | None, request_id: str | None) -> None:
-        self._keep(RequestNote(self._di_job_id, status_before, request_id, at=self._now()))
+        self._keep(Note(self._di_job_id, status_before, request_id, at=self._now()))
 
-    def _keep(self, note: RequestNote) -> None:
+    def _keep(self, note: Note) -> None:
         if self._store is not None:
             self._store.set(self._key, asdict(note))
         self._publish(note)
 
-    def _publish(self, note: RequestNote) -> None:
+    def _publish(self, note: Note) -> None:
         self._latest = note
         if self._task_instance is not None:
             self._task_instance.xcom_push(key=self._key, value=asdict(note))
@@ -237,9 +237,9 @@ def asked_to_stop(context: Mapping[str, Any], task_ids: Iterable[str], di_job_id
     return None if any(state in _TRIED for state in states_of(context, names)) else False
 
 
-def _stop_notes(task_instance: Any, task_ids: Iterable[str], **where: str) -> Iterator[RequestNote]:
+def _stop_notes(task_instance: Any, task_ids: Iterable[str], **where: str) -> Iterator[Note]:
     found = task_instance.xcom_pull(task_ids=list(task_ids), key="dataworks_stop", **where)
-    yield from filter(None, map(RequestNote.read, found or ()))
+    yield from filter(None, map(Note.read, found or ()))
 
 
 def states_of(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | None]:
@@ -256,19 +256,3 @@ def states_of(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str |
         for found in context["dag_run"].get_task_instances():
             if found.task_id in task_ids and (index < 0 or found.map_index in (-1, index)):
                 yield found.state
-
-
-def read_report(given: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return a report that a trigger passed on, with every field of the type it must have: it was in a database.
-
-    :param given: what the event holds as ``report``.
-    """
-    note = RequestNote.read({**given, "di_job_id": 1}) or RequestNote(1)
-    return {
-        "by_us": given.get("by_us") is True,
-        "assumed": given.get("assumed") is True,
-        "owed": given.get("owed") is True,
-        "status_before": note.status_before,
-        "request_id": note.request_id,
-    }

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.arguments import invalid
 from airflow_provider_dataworks.operators._request_note import asked_to_stop
+from airflow_provider_dataworks.values import invalid
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.exceptions import DataWorksError

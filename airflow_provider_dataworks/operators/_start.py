@@ -1,22 +1,19 @@
-"""How a DI job is started: looked at, asked once, waited for, looked at once more; decides not whether it is owed."""
+"""The steps of starting a DI job: ask, wait, look once more; whether a start is owed is decided elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.arguments import seconds
-from airflow_provider_dataworks.exceptions import DataWorksUnavailable, DIJobWaitTimeout
-from airflow_provider_dataworks.operators._base import DIJobTask
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus, Verdict
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksUnavailable, DIJobWaitTimeout
+from airflow_provider_dataworks.operators._base import DIJobTask, Report
 from airflow_provider_dataworks.operators._restart_check import LAG, say_that_the_job_is_down
+from airflow_provider_dataworks.retries import tries_left
+from airflow_provider_dataworks.values import seconds
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.client import state_change as changes
-    from airflow_provider_dataworks.client.http.responses import DIJob, Verdict
-    from airflow_provider_dataworks.exceptions import DataWorksError
-    from airflow_provider_dataworks.operators._request_note import RequestMemory
+    from airflow_provider_dataworks.operators._request_note import RequestNote
     from airflow_provider_dataworks.version_compat import Context
 
 
@@ -31,31 +28,41 @@ class StartSteps(DIJobTask):
     force_to_rerun: bool | None
     only_if_stopped_by: list[str] | None
 
-    def _start(
-        self, context: Context, memory: RequestMemory, plan: changes.Plan, moment: int | None, owed: bool | None
-    ) -> dict[str, Any]:
-        from airflow_provider_dataworks.client import state_change as changes
+    def start_if_needed(
+        self, context: Context, request: ChangeRequest, moment: int | None, *, owed: bool
+    ) -> ChangeResult:
+        """
+        Ask the job to start unless it need not be asked.
 
-        def ask() -> changes.Change:
-            flow = changes.start(self.hook.service, plan, start_time=moment, force_to_rerun=self.force_to_rerun)
-            try:
-                return self.hook.run(flow)
-            except DIJobWaitTimeout as error:
-                raise self.too_late_to_ask(error, context) from None
-
-        outcome = ask()
-        if owed and not outcome.sent and outcome.job.status == "Running":
+        :param moment: epoch seconds to read the source's log from; ``None`` keeps the recorded offset.
+        :param owed: whether this run stopped the job.
+        """
+        result = self._ask(context, request, moment)
+        if owed and not result.sent and result.job.status is JobStatus.RUNNING:
             # This run stopped it. Reads may lag behind, and one that is taken for the truth would leave the job down.
-            self.log.info("DI job %s is said to be Running, though this run stopped it: looking again.", plan.di_job_id)
-            self.hook.sleep(min(plan.poll_interval, LAG))
-            outcome = ask()
-        self.decided(context, plan, outcome, ("Stopping",))
-        fresh = self.hook.now() + seconds(self.timeout, "timeout")
-        deadline = memory.begin_deadline(fresh) if outcome.sent else plan.deadline
-        effect = ("Initialized", "Running")
-        report = self.reported(context, "StartDIJob", outcome, memory, effect)
-        report["owed"] = bool(owed)
-        return self.result(self._settled(replace(plan, deadline=deadline), outcome, report), report)
+            text = "DI job %s is said to be Running, though this run stopped it: looking again."
+            self.log.info(text, request.di_job_id)
+            self.hook.sleep(min(request.poll_interval, LAG))
+            result = self._ask(context, request, moment)
+        return result
+
+    def _ask(self, context: Context, request: ChangeRequest, moment: int | None) -> ChangeResult:
+        try:
+            return self.hook.start_if_needed(request, start_time=moment, force_to_rerun=self.force_to_rerun)
+        except DIJobWaitTimeout as error:
+            raise self.too_late_to_ask(error, context) from None
+
+    def wait_until_running(self, job: DIJob, report: Report, *, deadline: float, poll_interval: float) -> DIJob:
+        """Wait here until the job runs, looked at once more after a start of ours: reads may show the time before."""
+        while True:
+            if not self.verdict(report)(job):
+                job = self.wait_until_done(job, report, deadline=deadline, poll_interval=poll_interval)
+            if not report.by_us:
+                return job
+            self.hook.sleep(min(poll_interval, LAG))
+            job = self.hook.get_di_job(job.id)
+            if self.verdict(report)(job):
+                return job
 
     def too_late_to_ask(self, error: DIJobWaitTimeout, context: Context) -> DataWorksError:
         """
@@ -67,13 +74,13 @@ class StartSteps(DIJobTask):
         is_stopping = error.last_status is not None and not error.last_look_failed
         if not self.only_if_stopped_by or (is_stopping and waited >= _LONGEST_STOP):
             return error
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
 
-        found = DataWorksUnavailable(error.message, sent=False, **TROUBLES["restart-not-begun"].advice)
+        found = DataWorksUnavailable(error.message, sent=False, **CATALOG["restart-not-begun"].kwargs)
         found.di_job_id, found.job_status = error.di_job_id, error.job_status or error.last_status
         return found
 
-    def deadline(self, memory: RequestMemory) -> float:
+    def deadline(self, note: RequestNote) -> float:
         """
         Return the epoch second at which the wait ends: ``timeout`` after the request that DataWorks took, if any.
 
@@ -81,49 +88,36 @@ class StartSteps(DIJobTask):
         and none could start a job that is down since more than ``timeout``.
         """
         fresh = self.hook.now() + seconds(self.timeout, "timeout")
-        return memory.known_deadline() or fresh
+        return note.known_deadline() or fresh
 
-    def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
-        from airflow_provider_dataworks.client.http.responses import JobStatus
-
-        # What was seen before the start no longer counts: a job that had failed is starting now.
-        job = replace(outcome.job, status=JobStatus.INITIALIZED) if outcome.sent else outcome.job
-        return self.settled(plan, outcome, job, report)
-
-    def look_again(self, job: DIJob, report: Mapping[str, Any]) -> DIJob:
-        """Look once more at a job that this task asked to start: reads may lag behind, and show the time before."""
-        if not report.get("by_us"):
-            return job
-        self.hook.sleep(min(seconds(self.poll_interval, "poll_interval"), LAG))
-        return self.hook.get_di_job(job.id)
-
-    def explain(self, error: DataWorksError, report: Mapping[str, Any], context: Context | None = None) -> None:
+    def explain(self, error: DataWorksError, report: Report, context: Context | None = None) -> None:
         """Say first, in an error that leaves the job down, that it is down and what starts it."""
-        from airflow_provider_dataworks.failures import tries_left
-
         left = None if context is None else tries_left(context)
-        say_that_the_job_is_down(error, self.di_job_id, owed=bool(report.get("owed")), tries_left=left)
+        say_that_the_job_is_down(error, self.di_job_id, owed=report.owed, tries_left=left)
 
-    def verdict(self, report: dict[str, Any]) -> Verdict:
+    def verdict(self, report: Report) -> Verdict:
         """Return when the job counts as started."""
-        from airflow_provider_dataworks.client.http.responses import JobStatus, Verdict
-
         return Verdict((JobStatus.RUNNING, JobStatus.FINISHED), fail_on=(JobStatus.FAILED,))
 
-    def result(self, job: DIJob | None, report: dict[str, Any]) -> dict[str, Any]:
-        """
-        Return what the task pushes as its XCom.
+    def result(self, job: DIJob, report: Report) -> dict[str, Any]:
+        """Return what the task pushes as its XCom."""
+        runs = job.status is JobStatus.RUNNING
+        return self._logged_result(
+            {
+                "di_job_id": job.id,
+                "status": str(job.status),
+                "status_before": report.status_before,
+                "started_by_this_run": report.by_us,
+                "request_id": report.request_id,
+                "started_at": datetime.fromtimestamp(self.hook.now(), UTC).isoformat() if runs else None,
+            }
+        )
 
-        :param job: as seen last; ``None`` where nobody looked, because this run owes it no start.
-        """
-        runs = job is not None and str(job.status) == "Running"
-        found = {
-            "di_job_id": job.id if job else report["di_job_id"],
-            "status": str(job.status) if job else None,
-            "status_before": report.get("status_before"),
-            "started_by_this_run": bool(report.get("by_us")),
-            "request_id": report.get("request_id"),
-            "started_at": datetime.fromtimestamp(self.hook.now(), UTC).isoformat() if runs else None,
-        }
+    def left_alone(self, di_job_id: int) -> dict[str, Any]:
+        """Return the result of a task that looked at nothing, because this run owes the job no start."""
+        nothing = dict.fromkeys(("status", "status_before", "request_id", "started_at"))
+        return self._logged_result({"di_job_id": di_job_id, "started_by_this_run": False, **nothing})
+
+    def _logged_result(self, found: dict[str, Any]) -> dict[str, Any]:
         self.log.info("DI job %s: %s", found["di_job_id"], found)
         return found

@@ -69,7 +69,7 @@ class MaintenanceApprovalOperator(ApprovalOperator):
         except (DataWorksError, AirflowException) as error:
             log.warning("The connection could not be read: %s", error)
             return "which could not be read, so the stop will fail"
-        return f"region {account.region}" if account.region else account.settings.endpoint
+        return f"region {account.region}" if account.region else account.config.endpoint
 
     def _window_end(self) -> str:
         if self.window is None:

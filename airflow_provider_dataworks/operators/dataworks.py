@@ -1,13 +1,21 @@
-"""Operators that stop and start DataWorks DI jobs; state first: no retry does it twice or forgets that it did."""
+"""Operators that stop and start DataWorks DI jobs: each looks first, and never asks twice or forgets that it asked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.arguments import (
+from airflow_provider_dataworks.client.models import ChangeRequest, JobStatus, Verdict
+from airflow_provider_dataworks.exceptions import DataWorksError, OutsideMaintenanceWindow
+from airflow_provider_dataworks.operators._base import DIJobTask, Report
+from airflow_provider_dataworks.operators._request_note import RequestNote
+from airflow_provider_dataworks.operators._restart_check import check_stop_tasks, owes_start
+from airflow_provider_dataworks.operators._start import StartSteps
+from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, explained, install_retry_policy
+from airflow_provider_dataworks.values import (
     flag,
     flag_or_text,
     int64,
@@ -20,19 +28,9 @@ from airflow_provider_dataworks.arguments import (
     task_ids,
     window,
 )
-from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
-from airflow_provider_dataworks.operators._base import DIJobTask
-from airflow_provider_dataworks.operators._request_note import RequestMemory
-from airflow_provider_dataworks.operators._restart_check import check_stop_tasks, owes_start
-from airflow_provider_dataworks.operators._start import StartSteps
-from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
 from airflow_provider_dataworks.version_compat import AirflowSkipException, BaseOperator, conf
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.client import state_change as changes
-    from airflow_provider_dataworks.client.http.responses import DIJob, Verdict
-    from airflow_provider_dataworks.exceptions import DataWorksError
-    from airflow_provider_dataworks.operators._request_note import RequestMemory
     from airflow_provider_dataworks.version_compat import Context
     from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -128,72 +126,71 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
         self.dataworks_conn_id = dataworks_conn_id
 
     @classmethod
-    def check_together(cls, arguments: Mapping[str, Any]) -> None:
+    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
         """Check each argument, and that no instance is waited for."""
-        super().check_together(arguments)
+        super().check_arguments(arguments)
         if arguments.get("instance_id") is not None and arguments.get("wait_for_completion", True):
             problem = "no answer of the service tells how an instance is, so its stop cannot be waited for"
             raise invalid("instance_id", problem, "Set wait_for_completion=False, or stop the whole job.")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Stop the job; see the class."""
-        from airflow_provider_dataworks.failures import crossing
-
-        with crossing(context):
+        with explained(context):
             di_job_id = int64(self.di_job_id, "di_job_id")
             instance_id = optional(int64)(self.instance_id, "instance_id")
-        memory = RequestMemory(context, "stop", di_job_id, self.hook.now)
+        note = RequestNote(context, "stop", di_job_id, self.hook.now)
         try:
-            with crossing(context, partial(self._tell_earlier, memory)):
-                return self._stop(context, di_job_id, instance_id, memory)
+            with explained(context, partial(self._tell_earlier_try, note)):
+                request = self._limit_to_window(self.change_request(di_job_id, note), note)
+                result = self.hook.stop_if_needed(request, instance_id)
+                if result.not_actionable:
+                    self.defer_until_actionable(context, request, result.job)
+                # Where nothing tells what an earlier try did, any job that does not run may have been stopped by it.
+                effects = ("Stopping", "Stopped", "Failed", "Finished")
+                report = self.record(context, "StopDIJob", result, note, effects)
+                job = result.job
+                if job.status is JobStatus.INITIALIZED and not result.sent:
+                    self.log.warning("DI job %s never ran (Initialized), and DataWorks refuses to stop it.", job.id)
+                    return self.result(job, report)
+                if not self.wait_for_completion:
+                    job = self.hook.get_di_job(job.id) if result.sent else job
+                    self.verdict(report)(job)
+                    return self.result(job, report)
+                if result.sent or not self.verdict(report)(job):
+                    until: dict[str, float] = {"deadline": request.deadline, "poll_interval": request.poll_interval}
+                    if self.deferrable:
+                        self.defer_until_done(job, report, **until)
+                    job = self.wait_until_done(job, report, **until)
+                return self.result(job, report)
         except OutsideMaintenanceWindow as error:
-            if self.outside_window != "skip" or memory.asked_now:
+            if self.outside_window != "skip" or note.asked_now:
                 raise
-            memory.leave_doubt()
+            note.leave_doubt()
             self.log.warning("Skipped, nothing was touched: %s", error.message)
             raise AirflowSkipException(error.message) from None
 
-    def _stop(self, context: Context, di_job_id: int, instance_id: int | None, memory: RequestMemory) -> dict[str, Any]:
-        from airflow_provider_dataworks.client import state_change as changes
+    def _limit_to_window(self, request: ChangeRequest, note: RequestNote) -> ChangeRequest:
+        """Return the request with the window as its limit, if there is one; raise where it is closed."""
+        if self.window is None:
+            return request
+        from airflow_provider_dataworks.windows.check import limit_to_window  # with croniter
 
-        plan = self.plan(di_job_id, memory)
-        if self.window is not None:
-            from airflow_provider_dataworks.windows.check import within_window
+        least = seconds_or_none(self.min_remaining, "min_remaining")
+        sent = note.status_before is not None
+        return limit_to_window(request, self.window, self.hook.now, least=least, ignore=self.ignore_window, sent=sent)
 
-            least = seconds_or_none(self.min_remaining, "min_remaining")
-            sent = memory.status_before is not None
-            plan = within_window(plan, self.window, self.hook.now, least=least, ignore=self.ignore_window, sent=sent)
-        outcome = self.hook.run(changes.stop(self.hook.service, plan, instance_id))
-        self.decided(context, plan, outcome, ())
-        # Where nothing tells what an earlier try did, any job that does not run may have been stopped by it.
-        effect = ("Stopping", "Stopped", "Failed", "Finished")
-        report = self.reported(context, "StopDIJob", outcome, memory, effect)
-        return self.result(self._settled(plan, outcome, report), report)
-
-    def _tell_earlier(self, memory: RequestMemory, error: DataWorksError) -> None:
+    def _tell_earlier_try(self, note: RequestNote, error: DataWorksError) -> None:
         """Say in an error what an earlier try of this task did: its log is another page."""
-        earlier = memory.earlier
+        earlier = note.earlier
         if earlier is not None and error.request_id != earlier.request_id:
             when = f" at {datetime.fromtimestamp(earlier.at, UTC):%Y-%m-%d %H:%M:%S} UTC" if earlier.at else ""
             request = f", request id {earlier.request_id}" if earlier.request_id else ", its answer was lost"
             error.message = f"{error.message} An earlier try of this task sent StopDIJob{when}{request}."
 
-    def _settled(self, plan: changes.Plan, outcome: changes.Change, report: dict[str, Any]) -> DIJob:
-        """Wait for the stop, here or in the triggerer, or look once where the author does not want to wait."""
-        from airflow_provider_dataworks.client.http.responses import JobStatus
-
-        job = outcome.job
-        if job.status is JobStatus.INITIALIZED and not outcome.sent:
-            self.log.warning("DI job %s never ran (Initialized), and DataWorks refuses to stop it.", job.id)
-            return job
-        return self.settled(plan, outcome, job, report)
-
-    def verdict(self, report: dict[str, Any]) -> Verdict:
+    def verdict(self, report: Report) -> Verdict:
         """Return when the job counts as stopped."""
-        from airflow_provider_dataworks.client.http.responses import JobStatus, Verdict
-
         # A job that failed by itself does not run either; one that failed after our stop may not be clean.
-        failed = () if report.get("by_us") and not report.get("assumed") else (JobStatus.FAILED,)
+        failed = () if report.by_us and not report.assumed else (JobStatus.FAILED,)
         return Verdict((JobStatus.STOPPED, JobStatus.FINISHED, *failed))
 
 
@@ -276,22 +273,39 @@ class StartDIJobOperator(StartSteps, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job; see the class."""
-        from airflow_provider_dataworks.failures import crossing
-
-        with crossing(context):
+        with explained(context):
             di_job_id = int64(self.di_job_id, "di_job_id")
-            owed = self._owed(context, di_job_id)
+            owed = self._is_owed(context, di_job_id)
         if owed is False:
-            return self.result(None, {"di_job_id": di_job_id})
-        with crossing(context, partial(self.explain, context=context, report={"owed": owed})):
+            return self.left_alone(di_job_id)
+        with explained(context, partial(self.explain, context=context, report=Report(owed=bool(owed)))):
             moment = start_time(self.start_time, now=self.hook.now())
             if moment is not None or self.force_to_rerun:
                 text = "The recorded offset is not kept: start_time %s, force_to_rerun %s."
                 self.log.warning(text, moment, self.force_to_rerun)
-            memory = RequestMemory(context, "start", di_job_id, self.hook.now)
-            return self._start(context, memory, self.plan(di_job_id, memory), moment, owed)
+            note = RequestNote(context, "start", di_job_id, self.hook.now)
+            request = self.change_request(di_job_id, note)
+            result = self.start_if_needed(context, request, moment, owed=bool(owed))
+            if result.not_actionable:
+                self.defer_until_actionable(context, request, result.job, ("Stopping",))
+            fresh = self.hook.now() + seconds(self.timeout, "timeout")
+            until: dict[str, float] = {
+                "deadline": note.begin_deadline(fresh) if result.sent else request.deadline,
+                "poll_interval": request.poll_interval,
+            }
+            report = self.record(context, "StartDIJob", result, note, ("Initialized", "Running"))
+            report = replace(report, owed=bool(owed))
+            # What was seen before the start no longer counts: a job that had failed is starting now.
+            job = replace(result.job, status=JobStatus.INITIALIZED) if result.sent else result.job
+            if not self.wait_for_completion:
+                job = self.hook.get_di_job(job.id) if result.sent else job
+                self.verdict(report)(job)
+                return self.result(job, report)
+            if self.deferrable and (result.sent or not self.verdict(report)(job)):
+                self.defer_until_done(job, report, **until)
+            return self.result(self.wait_until_running(job, report, **until), report)
 
-    def _owed(self, context: Context, di_job_id: int) -> bool | None:
+    def _is_owed(self, context: Context, di_job_id: int) -> bool | None:
         """Say whether this run owes the job a start; ``None`` where nothing limits whose stop counts."""
         named = self.only_if_stopped_by
         if not named:

@@ -1,5 +1,8 @@
 """
-Fails a task of a maintenance that would begin while one of its DI jobs runs, and a stop behind which no restart comes.
+Checks of a maintenance: before its work, before its stop, and at its end.
+
+Work begins only while the DI jobs are stopped, a stop only with a restart ahead of it, and the end is green only where
+what was stopped runs again.
 
 Airflow lets a person clear any task of a run: without this, work that was cleared alone would run on a job that the
 restart has started again. One look serves all tasks of a run that wait for it on this machine: never one that was begun
@@ -14,20 +17,27 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.arguments import int64, invalid
-from airflow_provider_dataworks.operators._request_note import states_of
+from airflow_provider_dataworks.exceptions import DataWorksPermanentError, DIJobFailed
+from airflow_provider_dataworks.operators._request_note import Note, asked_to_stop, jobs_stopped, states_of
+from airflow_provider_dataworks.retries import explained
+from airflow_provider_dataworks.values import int64, invalid
+from airflow_provider_dataworks.version_compat import BaseOperator
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+    from airflow_provider_dataworks.version_compat import Context
+
+__all__ = ["RestartAheadCheck", "RestartOutcomeOperator", "StoppedCheck", "jobs_stopped", "read_ids"]
 
 log = logging.getLogger(__name__)
 
 _OVER = frozenset(("success", "failed", "skipped", "upstream_failed", "removed"))
+_RUNS = ("Running", "Finished")
 _PATIENCE = 60.0  # seconds to wait for another task's look, before looking oneself
 _LONGEST = 2**20  # bytes of a file that is read
 
@@ -54,26 +64,24 @@ class StoppedCheck:
         """
         Let the task begin, or fail it.
 
-        :raises DataWorksError: a job runs, permanent; or it cannot be known.
+        :raises DataWorksError: a job runs, which is permanent; or it cannot be known.
         """
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
-        from airflow_provider_dataworks.exceptions import DataWorksError
-        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
         from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
-        with crossing(context):
+        with explained(context):
             ids = read_ids(context["task"].render_template(self.di_job_ids, context))
             hook = DataWorksHook(self.dataworks_conn_id)
             found = _shared(context["ti"].dag_id, context["ti"].run_id, ids, hook)
             running = {job_id: status for job_id, status in found.items() if status not in self.accept}
             if running:
                 jobs = ", ".join(f"{job_id} ({status})" for job_id, status in running.items())
-                raise DataWorksError(
+                raise DataWorksPermanentError(
                     f"not begun, because a job of this maintenance is not stopped: {jobs}. Clear the whole group "
                     f"{self.group_id!r} of this run, not a task of it.",
                     di_job_id=next(iter(running)) if len(running) == 1 else None,
                     conn_id=hook.dataworks_conn_id,
-                    **TROUBLES["work-on-a-running-job"].advice,
+                    **CATALOG["work-on-a-running-job"].kwargs,
                 )
         log.info("Stopped, so this task may begin: DI jobs %s.", ", ".join(map(str, ids)))
         if self.then is not None:
@@ -102,19 +110,88 @@ class RestartAheadCheck:
 
         :raises DataWorksError: the restart of this run is over, permanent.
         """
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
-        from airflow_provider_dataworks.exceptions import DataWorksError
-        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
 
-        with crossing(context):
+        with explained(context):
             if any(state in _OVER for state in states_of(context, [self.restart])):
-                raise DataWorksError(
+                raise DataWorksPermanentError(
                     f"not begun, because {self.restart} of this run is over, and would not start the job again. Clear "
                     f"the whole group {self.group_id!r} of this run, not a task of it.",
-                    **TROUBLES["stop-without-restart"].advice,
+                    **CATALOG["stop-without-restart"].kwargs,
                 )
         if self.then is not None:
             self.then(context)
+
+
+class RestartOutcomeOperator(BaseOperator):
+    """
+    Fail if a DI job was stopped in this run and does not run again.
+
+    It stands behind a mapped restart: Airflow forgets ``on_failure_fail_dagrun`` of a mapped teardown when it
+    serializes the DAG, so the restart itself cannot make the run red.
+
+    :param di_job_ids: ids of the DI jobs of the maintenance. (templated)
+    :param stopped_by: task ids of the stops.
+    :param started_by: task ids of the restarts.
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
+    :return: ids of the DI jobs that were stopped and run again.
+    """
+
+    template_fields: Sequence[str] = ("di_job_ids", "dataworks_conn_id")
+    ui_color = "#d9f2d9"
+
+    def __init__(
+        self,
+        *,
+        di_job_ids: Any,
+        stopped_by: Iterable[str],
+        started_by: Iterable[str],
+        dataworks_conn_id: str = "dataworks_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"retries": 3, **kwargs})
+        self.di_job_ids = di_job_ids
+        self.stopped_by = list(stopped_by)
+        self.started_by = list(started_by)
+        self.dataworks_conn_id = dataworks_conn_id
+
+    def execute(self, context: Context) -> list[int]:
+        """Compare what was stopped with what runs; see the class."""
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
+
+        with explained(context):
+            stopped = [
+                job_id
+                for job_id in read_ids(self.di_job_ids)
+                if asked_to_stop(context, self.stopped_by, job_id) is not False
+            ]
+            down = self._down([job_id for job_id in stopped if job_id not in self._started(context)])
+            if down:
+                jobs, tasks = ", ".join(f"{job} ({status})" for job, status in down.items()), ", ".join(self.started_by)
+                error = DIJobFailed(
+                    f"not running again: {jobs}; {len(down)} of {len(stopped)} that this run stopped. {tasks} should "
+                    "have started them.",
+                    di_job_id=next(iter(down)) if len(down) == 1 else None,
+                    conn_id=self.dataworks_conn_id,
+                    **CATALOG["left-down"].kwargs,
+                )
+                error.lead = "DI jobs are down: start them in the DataWorks console, or clear their restart."
+                raise error
+        return sorted(stopped)
+
+    def _started(self, context: Context) -> set[int]:
+        """Return the jobs of restarts that saw them run; nothing is known of the others."""
+        results = context["ti"].xcom_pull(task_ids=self.started_by)
+        seen = (each for each in results or () if isinstance(each, Mapping) and each.get("status") in _RUNS)
+        return {note.di_job_id for note in map(Note.read, seen) if note}
+
+    def _down(self, job_ids: list[int]) -> dict[int, str]:
+        """Look at the jobs of which no restart tells: a person may have started them, or results are not kept."""
+        from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+
+        hook = DataWorksHook(self.dataworks_conn_id)
+        found = {job_id: str(hook.get_di_job(job_id).status) for job_id in job_ids}
+        return {job_id: status for job_id, status in found.items() if status not in _RUNS}
 
 
 def read_ids(value: Any) -> list[int]:
@@ -134,7 +211,7 @@ def read_ids(value: Any) -> list[int]:
 
 def _shared(dag_id: str, run_id: str, ids: list[int], hook: DataWorksHook) -> dict[int, str]:
     """Return the status of each job: what another task of the run has just seen, or what a look of our own says."""
-    from airflow_provider_dataworks.client.http.slots import boot
+    from airflow_provider_dataworks.client.http.rate_limit import boot
 
     def look() -> dict[int, str]:
         return {job_id: str(hook.get_di_job(job_id).status) for job_id in ids}
@@ -160,7 +237,7 @@ def _read(file: int, run_id: str, ids: list[int], asked: float) -> dict[int, str
 
     :param asked: seconds of the machine's steady clock, which all processes share until the next boot.
     """
-    from airflow_provider_dataworks.client.http.slots import boot
+    from airflow_provider_dataworks.client.http.rate_limit import boot
 
     with suppress(ValueError, TypeError, KeyError, AttributeError):
         kept = json.loads(os.pread(file, _LONGEST, 0))
@@ -173,7 +250,7 @@ def _read(file: int, run_id: str, ids: list[int], asked: float) -> dict[int, str
 @contextmanager
 def _locked(name: str) -> Iterator[int | None]:
     """Open a file of this user's that one process at a time may use; ``None`` where that cannot be had."""
-    from airflow_provider_dataworks.client.http.slots import folder, open_private
+    from airflow_provider_dataworks.client.http.rate_limit import folder, open_private
 
     try:
         file = open_private(folder() / name)

@@ -1,4 +1,4 @@
-"""Sensor that checks the outcome of a stop, whoever asked for it; it never stops or starts anything."""
+"""The sensor that checks the outcome of a stop, whoever asked for it; it never stops or starts anything."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.arguments import int64, invalid
-from airflow_provider_dataworks.operators._base import DIJobTask
-from airflow_provider_dataworks.operators._request_note import fixed_deadline
-from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
+from airflow_provider_dataworks.client.models import DIJob, Verdict
+from airflow_provider_dataworks.operators._base import DIJobTask, Report
+from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, explained, install_retry_policy
+from airflow_provider_dataworks.values import int64, invalid
 from airflow_provider_dataworks.version_compat import BaseSensorOperator, PokeReturnValue, conf
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.client.http.responses import DIJob, Verdict
     from airflow_provider_dataworks.version_compat import Context
 
 _MAY_BE_ACCEPTED = ("Stopped", "Finished", "Failed", "Initialized")
@@ -94,41 +93,33 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; then go on looking, here or in the triggerer."""
-        from airflow_provider_dataworks.failures import crossing
-
         if not self.deferrable:
             return super().execute(context)
-        with crossing():
+        with explained(context):
             di_job_id = int64(self.di_job_id, "di_job_id")
         # As with Airflow's own sensors, a retry does not begin the time anew.
-        deadline = fixed_deadline(context, "check", di_job_id, self.hook.now() + self.timeout)
+        deadline = self.fixed_deadline(context, "check", di_job_id, self.hook.now() + self.timeout)
         looked = self.poke(context)
         if looked.is_done:
             return looked.xcom_value
-        self.defer_until(
-            self._seen[-1],
-            deadline=deadline,
-            poll_interval=self.poke_interval,
-            report={"status_before": str(self._seen[0].status)},
-        )
+        self.defer_until_done(self._seen[-1], self._report, deadline=deadline, poll_interval=self.poke_interval)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once."""
-        from airflow_provider_dataworks.failures import crossing
-
-        job = self.hook.get_di_job(self.di_job_id)
-        if not self._seen:
-            self.push_link(context, job)
-        self._seen = [*self._seen[:1], job]
-        with crossing():
-            if not self.verdict({})(job):
+        with explained(context):
+            job = self.hook.get_di_job(self.di_job_id)
+            if not self._seen:
+                self.push_link(context, job)
+            self._seen = [*self._seen[:1], job]
+            if not self.verdict(self._report)(job):
                 self.log.info("DI job %s is %s.", job.id, job.status)
                 return PokeReturnValue(is_done=False)
-        report = {"status_before": str(self._seen[0].status)}
-        return PokeReturnValue(is_done=True, xcom_value=self.result(job, report))
+        return PokeReturnValue(is_done=True, xcom_value=self.result(job, self._report))
 
-    def verdict(self, report: dict[str, Any]) -> Verdict:
+    @property
+    def _report(self) -> Report:
+        return Report(status_before=str(self._seen[0].status)) if self._seen else Report()
+
+    def verdict(self, report: Report) -> Verdict:
         """Return when the wait is over; see ``accept``."""
-        from airflow_provider_dataworks.client.http.responses import Verdict
-
         return Verdict(self.accept)

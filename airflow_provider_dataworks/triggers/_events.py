@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_dataworks import exceptions
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
-from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
-from airflow_provider_dataworks.client.safe_values import finite_number, json_value, plain_text, shown, whole_number
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
+from airflow_provider_dataworks.client.models import DIJob, JobStatus
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError
+from airflow_provider_dataworks.values import finite_number, json_value, plain_text, shown, whole_number
 
 _LONGEST_TEXT = 4_000  # characters
 _LONGEST_STATUS = 60  # characters
@@ -82,18 +82,18 @@ def outcome_of(event: object) -> DIJob:
     raise error or not_understood(event)
 
 
-def not_understood(event: object) -> DataWorksError:
+def not_understood(event: object) -> DataWorksPermanentError:
     """Error for an event of which it is not known what it means for the task; permanent."""
-    return DataWorksError(
+    return DataWorksPermanentError(
         f"the trigger sent an event that is not understood: {shown(event, 200)}.",
-        **TROUBLES["mixed-versions"].advice,
+        **CATALOG["mixed-versions"].kwargs,
     )
 
 
 def _error(facts: Mapping[str, Any]) -> DataWorksError:
     kind = vars(exceptions).get(_typed("message", facts["class"]))
-    if not (isinstance(kind, type) and issubclass(kind, DataWorksError)):
-        kind = DataWorksError
+    if not (isinstance(kind, type) and issubclass(kind, DataWorksError) and kind is not DataWorksError):
+        kind = DataWorksPermanentError
     error = kind(_typed("message", facts["message"]))
     known = vars(error)
     known.update({name: _typed(name, value) for name, value in facts.items() if name in known})

@@ -1,4 +1,4 @@
-"""What is known of where jobs stand in a workspace's list, and which pages are worth a call; asks nothing itself."""
+"""Plans which pages of a workspace's list are worth a call, by what earlier pages told; never makes a call itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
-from airflow_provider_dataworks.client.http.responses import Page
+from airflow_provider_dataworks.client.models import Page
 from airflow_provider_dataworks.client.operations import PAGE_SIZE
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksThrottled
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _PATIENCE = 3
 
 
-class Listing:
+class PagePlanner:
     """
     The list of DI jobs of one workspace, as learned from its pages.
 
@@ -28,7 +28,7 @@ class Listing:
         self._pages = 1  # until a page tells
         self._page_of: dict[int, int] = {}
         self._unlisted: set[int] = set()
-        self._sweeping: set[int] | None = None
+        self._scanning: set[int] | None = None
         self._failed = 0  # pages in a row
         self.busy = False  # whether the last page was refused for now, so that asking for single jobs is no use either
 
@@ -36,26 +36,26 @@ class Listing:
         """
         Yield the pages that save calls over asking for each job by itself; may yield more as pages tell of more.
 
-        A page pays if it holds two of the jobs; a sweep over all pages if more jobs than pages would be asked for.
+        A page pays if it holds two of the jobs; a full scan of the pages if more jobs than pages would be asked for.
         """
         self.busy = False
         if not self._possible:
             return
-        strangers = job_ids - self._page_of.keys() - self._unlisted
+        unlocated = job_ids - self._page_of.keys() - self._unlisted
         together = Counter(self._page_of[job_id] for job_id in job_ids & self._page_of.keys())
         worth = sorted(page for page, jobs in together.items() if jobs > 1)
-        if len(strangers) <= max(1, self._pages - len(worth)):
+        if len(unlocated) <= max(1, self._pages - len(worth)):
             yield from worth
             return
-        self._sweeping = set(strangers)
+        self._scanning = set(unlocated)
         page = 1
-        # The rest of a sweep is dropped where it would cost more than what is still missing from it.
-        while page <= self._pages and (page in worth or len(self._sweeping) > self._pages - page):
+        # The rest of a scan is dropped where it would cost more than what is still missing from it.
+        while page <= self._pages and (page in worth or len(self._scanning) > self._pages - page):
             yield page
             page += 1
         if page > self._pages:
-            self._unlisted |= self._sweeping
-        self._sweeping = None
+            self._unlisted |= self._scanning
+        self._scanning = None
 
     def seen(self, number: int, page: Page, wanted: Iterable[int]) -> None:
         """Learn from a page: how many there are, and which jobs stand on it and which no longer do."""
@@ -67,12 +67,12 @@ class Listing:
                 del self._page_of[job_id]
         self._page_of.update(dict.fromkeys(here, number))
         self._unlisted -= here
-        if self._sweeping is not None:
-            self._sweeping -= here
+        if self._scanning is not None:
+            self._scanning -= here
 
     def failed(self, error: DataWorksError) -> None:
         """Learn from a page that failed: a permanent error means that this account may not list."""
-        self._sweeping = None
+        self._scanning = None
         self._failed += not isinstance(error, DataWorksThrottled)
         self.busy = error.retryable and (isinstance(error, DataWorksThrottled) or self._failed % _PATIENCE != 0)
         if not error.retryable:

@@ -1,9 +1,9 @@
-"""Many waits for DI jobs of one workspace that share their looks at the service; never more calls than the waits need.
+"""Watches DI jobs of one workspace for many waits that share their looks; never makes more calls than the waits need.
 
 One edition allows 100 calls a day for everybody in an account and region, so a thousand waits must not poll a thousand
 times. A watcher looks at all jobs that are due in one round: by ListDIJobs, 100 jobs a page, where that costs fewer
-calls than one GetDIJob a job. No round waits for another, nor a job for the look at another that hangs. It lives in one
-event loop, starts with its first wait and ends with its last.
+calls than one GetDIJob a job. No round waits for another, nor a job for the look at another that hangs. It decides in
+one event loop, and its calls block in threads. It starts with its first wait and ends with its last.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from airflow_provider_dataworks.client.asking import Flow, Service, ask
-from airflow_provider_dataworks.client.flows import get_di_job, timed_out
-from airflow_provider_dataworks.client.http.rate_limit import LONGEST_HOLD
-from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus, Page
-from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
-from airflow_provider_dataworks.triggers._paging import Listing
+from airflow_provider_dataworks.client.client import DataWorksClient, timed_out
+from airflow_provider_dataworks.client.http.rate_limit import LONGEST_PAUSE
+from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, DIJobWaitTimeout
+from airflow_provider_dataworks.triggers._paging import PagePlanner
+from airflow_provider_dataworks.triggers._threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ _HANGS = 10.0  # seconds after which a look is not waited for any longer by whoe
 _NEVER = float("inf")
 
 
-def spacing(age: float, poll_interval: float) -> float:
+def poll_interval_for(age: float, poll_interval: float) -> float:
     """
     Seconds between looks at a job.
 
@@ -46,7 +47,7 @@ def spacing(age: float, poll_interval: float) -> float:
 @dataclass(eq=False)
 class _Wait:
     di_job_id: int
-    until: Callable[[DIJob], bool]
+    done: Callable[[DIJob], bool]
     poll_interval: float
     started: float
     deadline: float
@@ -55,7 +56,7 @@ class _Wait:
     earliest: float = 0.0
     latest: float = 0.0
     last: DIJob | None = None
-    trouble: DataWorksError | None = field(default=None, repr=False)
+    error: DataWorksError | None = field(default=None, repr=False)
     # When the round began that is to tell of it; None between rounds.
     asked: float | None = None
     has_last_look: bool = False
@@ -66,47 +67,44 @@ class _Wait:
         """Keep what a look saw, and log it where it is new."""
         if self.last is None or self.last.status != job.status:
             self.context.run(log.info, "DI job %s is %s now.", job.id, job.status)
-        elif self.trouble is not None:
+        elif self.error is not None:
             self.context.run(log.info, "DI job %s can be looked at again; it is still %s.", job.id, job.status)
-        self.last, self.trouble = job, None
+        self.last, self.error = job, None
 
     def failed(self, error: DataWorksError) -> None:
         """Keep that a look failed, and log it where its kind is new: an outage is no news in each round."""
-        if self.trouble is None or self.trouble.see != error.see:
+        if self.error is None or self.error.see != error.see:
             text = "DI job %s could not be looked at, and is looked at again: %s"
             self.context.run(log.warning, text, self.di_job_id, error.summary)
-        self.trouble = error
+        self.error = error
 
 
 class Watcher:
     """
     The waits of one workspace in one event loop.
 
-    :param service: what flows need; its ``patience`` should be 0, because a watcher waits by itself; holds are waited
-        out however long they are.
-    :param drive: runs a flow, in this event loop.
+    :param client: makes the calls; without patience, because a watcher waits by itself.
+    :param threads: where the calls block.
     :param project_id: the workspace; without it each job is asked for by itself.
     """
 
-    def __init__(
-        self, service: Service, drive: Callable[[Flow[Any]], Awaitable[Any]], project_id: int | None = None
-    ) -> None:
-        self._service, self._drive, self._project_id = replace(service, longest_hold=float("inf")), drive, project_id
+    def __init__(self, client: DataWorksClient, threads: Threads, project_id: int | None = None) -> None:
+        self._client, self._threads, self._project_id = client, threads, project_id
         self._waits: list[_Wait] = []
-        self._listing = Listing(possible=project_id is not None)
-        self._listing_lock = asyncio.Lock()  # pages tell where the next ones are worth a call, so one after the other
-        self._held_until = 0.0
+        self._planner = PagePlanner(possible=project_id is not None)
+        self._page_lock = asyncio.Lock()  # pages tell where the next ones are worth a call, so one after the other
+        self._paused_until = 0.0
         self._task: asyncio.Task[None] | None = None
         self._looks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
     async def wait(
-        self, di_job_id: int, until: Callable[[DIJob], bool], *, seconds_left: float, poll_interval: float
+        self, di_job_id: int, done: Callable[[DIJob], bool], *, seconds_left: float, poll_interval: float
     ) -> DIJob:
         """
         Wait until a DI job is as wanted.
 
-        :param until: says whether it is; may raise to give up.
+        :param done: says whether it is; may raise to give up.
         :param seconds_left: seconds until the wait is over; the last look is taken then.
         :param poll_interval: seconds between looks, to begin with; it grows with the age of the wait.
         :raises DIJobWaitTimeout: with the last status, and what kept us from a newer one.
@@ -114,7 +112,7 @@ class Watcher:
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
-        wait = _Wait(di_job_id, until, poll_interval, now, now + seconds_left, loop.create_future())
+        wait = _Wait(di_job_id, done, poll_interval, now, now + seconds_left, loop.create_future())
         wait.earliest = min(now + FIRST_LOOK, wait.deadline)
         wait.latest = min(now + max(FIRST_LOOK, poll_interval), wait.deadline)
         self._waits.append(wait)
@@ -125,7 +123,7 @@ class Watcher:
             async with asyncio.timeout(max(0.0, seconds_left) + _GRACE):
                 return await wait.future
         except TimeoutError:
-            raise _gave_up(wait) from wait.trouble
+            raise _timed_out(wait) from wait.error
         finally:
             self._waits.remove(wait)
             if not self._waits:
@@ -176,7 +174,7 @@ class Watcher:
             return wait.latest
         if wait.has_last_look:
             return _NEVER
-        return max(wait.deadline, wait.asked + _HANGS, self._held_until + _HANGS)
+        return max(wait.deadline, wait.asked + _HANGS, self._paused_until + _HANGS)
 
     async def _until_due(self) -> None:
         while True:
@@ -198,11 +196,11 @@ class Watcher:
         """
         now, wait.asked = _now(), None
         if asked >= wait.deadline:
-            error = _gave_up(wait)
-            error.__cause__ = wait.trouble
+            error = _timed_out(wait)
+            error.__cause__ = wait.error
             wait.future.set_exception(error)
             return
-        pause = spacing(now - wait.started, wait.poll_interval)
+        pause = poll_interval_for(now - wait.started, wait.poll_interval)
         wait.earliest = min(now + pause / 2, wait.deadline)
         wait.latest = min(now + pause * random.uniform(0.9, 1.0), wait.deadline)
         self._changed.set()
@@ -214,7 +212,7 @@ class Watcher:
             return [wait for wait in waits if wait.asked == asked and not wait.future.done()]
 
         try:
-            async with self._listing_lock:
+            async with self._page_lock:
                 left = await self._pages({wait.di_job_id for wait in unanswered()}, asked)
             looks = {self._begin(self._one(job_id, asked)) for job_id in sorted(left)}
             if looks:
@@ -229,28 +227,27 @@ class Watcher:
     async def _pages(self, job_ids: set[int], asked: float) -> set[int]:
         """Ask for pages as far as they pay; return which jobs are to be asked for by themselves."""
         left = set(job_ids)
-        for number in self._listing.pages_for(job_ids) if left else ():
+        for number in self._planner.pages_for(job_ids) if left else ():
             page = await self._page(number, left, asked)
             if page is None:
                 break
             left -= {job.id for job in page.jobs if job.status is not JobStatus.FAILED}
             if not left:
                 break
-        return set() if self._listing.busy else left
+        return set() if self._planner.busy else left
 
     async def _page(self, number: int, wanted: set[int], asked: float) -> Page | None:
         assert self._project_id is not None  # noqa: S101 - a listing without workspace is never possible
-        call = self._service.api.ListDIJobs(self._project_id, None, number)
         try:
-            page: Page = await self._drive(ask(self._service, call))
-            self._listing.seen(number, page, wanted)
+            page = await self._threads.run(partial(self._client.list_page, self._project_id, number))
+            self._planner.seen(number, page, wanted)
         except DataWorksError as error:
-            self._trouble(error, wanted)
-            self._listing.failed(error)
+            self._failed(error, wanted)
+            self._planner.failed(error)
             return None
         except Exception as error:  # a mistake of ours in reading pages: each job can be asked for by itself
             log.exception("A page of the workspace could not be read.")
-            self._listing.failed(DataWorksError(f"{type(error).__name__} while a page was read.", action=call.action))
+            self._planner.failed(DataWorksPermanentError(f"{type(error).__name__} while a page was read."))
             return None
         # A list does not tell why a job failed: that job is asked for by itself.
         self._tell_all((job for job in page.jobs if job.status is not JobStatus.FAILED), asked)
@@ -258,10 +255,10 @@ class Watcher:
 
     async def _one(self, di_job_id: int, asked: float) -> None:
         try:
-            self._tell_all([await self._drive(get_di_job(self._service, di_job_id))], asked)
+            self._tell_all([await self._threads.run(partial(self._client.get_di_job, di_job_id))], asked)
         except Exception as error:
             if isinstance(error, DataWorksError):
-                self._trouble(error, (di_job_id,))
+                self._failed(error, (di_job_id,))
             lasts = not isinstance(error, DataWorksError) or not error.retryable
             for wait in self._open():
                 if wait.di_job_id == di_job_id and lasts:
@@ -269,11 +266,11 @@ class Watcher:
                 elif wait.di_job_id == di_job_id:
                     self._plan(wait, asked)
 
-    def _trouble(self, error: DataWorksError, job_ids: Iterable[int]) -> None:
+    def _failed(self, error: DataWorksError, job_ids: Iterable[int]) -> None:
         if error.retryable and error.retry_after is not None:
             # Whoever asks next in this process would be refused too, and that would count.
-            self._service.pace.hold(error.retry_after)
-            self._held_until = max(self._held_until, _now() + min(error.retry_after, LONGEST_HOLD))
+            self._client.pause(error.retry_after)
+            self._paused_until = max(self._paused_until, _now() + min(error.retry_after, LONGEST_PAUSE))
         about = set(job_ids)
         for wait in self._open():
             # Of a list that may not be read the listing tells: its jobs are asked for by themselves.
@@ -293,7 +290,7 @@ class Watcher:
     def _tell(self, wait: _Wait, job: DIJob, asked: float) -> None:
         wait.saw(job)
         try:
-            if wait.until(job):
+            if wait.done(job):
                 wait.future.set_result(job)
             else:
                 self._plan(wait, asked)
@@ -305,9 +302,9 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _gave_up(wait: _Wait) -> DIJobWaitTimeout:
+def _timed_out(wait: _Wait) -> DIJobWaitTimeout:
     error = timed_out(wait.di_job_id, wait.last)
-    if wait.trouble is not None:
+    if wait.error is not None:
         error.last_look_failed = True
-        error.message = f"{error.message} The last look failed: {wait.trouble.summary}"
+        error.message = f"{error.message} The last look failed: {wait.error.summary}"
     return error

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import importlib
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_dataworks.triggers._threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +24,8 @@ async def _loaded(name: str) -> Any:
     """Return a module of this folder; with the client's it takes a while to load, which others must not wait for."""
     # Into a thread only once: a restarted triggerer runs a thousand of these in a row.
     if name not in _modules:
-        _modules[name] = await asyncio.to_thread(importlib.import_module, f"airflow_provider_dataworks.triggers.{name}")
+        path = f"airflow_provider_dataworks.triggers.{name}"
+        _modules[name] = await Threads("dataworks-import").run(partial(importlib.import_module, path))
     return _modules[name]
 
 
@@ -96,21 +99,21 @@ class DIJobStatusTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and tell the outcome in one event; it raises nothing, whatever the trigger was made of."""
-        events = await _loaded("events")
+        events = await _loaded("_events")
         outcome = await self._outcome()
         yield TriggerEvent(events.event_for(outcome, self.report))  # type: ignore[no-untyped-call]
 
     async def _outcome(self) -> Any:
-        arguments, watchers = await _loaded("arguments"), await _loaded("watchers")
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
-        from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
+        arguments, shared_clients = await _loaded("_arguments"), await _loaded("_shared_clients")
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
+        from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, DIJobWaitTimeout
 
         job_id = conn_id = None
         try:
             wait = arguments.checked(self._fields(), self._unknown)
             job_id, conn_id = wait.di_job_id, wait.dataworks_conn_id
             left = wait.deadline - time.time()
-            async with watchers.watcher_of(conn_id, wait.project_id, seconds_left=left) as watcher:
+            async with shared_clients.watcher_of(conn_id, wait.project_id, seconds_left=left) as watcher:
                 job = await _waited(watcher, wait)
                 if not wait.is_for_a_start:
                     return job
@@ -129,7 +132,7 @@ class DIJobStatusTrigger(BaseTrigger):
             # A mistake of this package's, or of what it stands on: the traceback stays in this log.
             log.exception("The wait for DI job %s ended in an error that nobody expected.", job_id)
             text = f"the wait ended in an error that nobody expected ({type(error).__name__})."
-            return DataWorksError(text, di_job_id=job_id, conn_id=conn_id, **TROUBLES["wait-broken"].advice)
+            return DataWorksPermanentError(text, di_job_id=job_id, conn_id=conn_id, **CATALOG["wait-broken"].kwargs)
 
 
 async def _waited(watcher: Any, wait: Any) -> Any:

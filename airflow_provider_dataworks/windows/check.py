@@ -8,30 +8,30 @@ from datetime import UTC, datetime
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.arguments import flag_or_text
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
+from airflow_provider_dataworks.values import flag_or_text
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_dataworks.client.state_change import Plan
+    from airflow_provider_dataworks.client.models import ChangeRequest
 
 log = logging.getLogger(__name__)
 
 
-def within_window(
-    plan: Plan,
+def limit_to_window(
+    request: ChangeRequest,
     window: MaintenanceWindow | Mapping[str, Any] | str,
     now: Callable[[], float],
     *,
     least: float,
     ignore: bool | str,
     sent: bool,
-) -> Plan:
+) -> ChangeRequest:
     """
-    Return the plan with the window as its limit, or refuse to go on.
+    Return the request with the window as its limit, or refuse to go on.
 
     :param now: returns epoch seconds.
     :param least: seconds that must be left of the window as the request leaves.
@@ -39,19 +39,19 @@ def within_window(
     :param sent: whether a request is under way already: it may be seen to its end as long as the window is open at all.
     :raises OutsideMaintenanceWindow: no window is open, or too little of it is left.
     """
-    closes = window_end(window, now=now(), needed=0.0 if sent else least, ignore=ignore)
+    closes = require_open(window, now=now(), needed=0.0 if sent else least, ignore=ignore)
     if closes == inf:
-        return plan
+        return request
 
     def time_to_send() -> float:
         # Asked as the bytes are about to leave: looks, slots and repeats before that may have taken long.
-        left = plan.time_to_send()
-        return min(left, window_end(window, now=now(), needed=least, ignore=ignore) - now() - least)
+        left = request.time_to_send()
+        return min(left, require_open(window, now=now(), needed=least, ignore=ignore) - now() - least)
 
-    return replace(plan, deadline=min(plan.deadline, closes), time_to_send=time_to_send)
+    return replace(request, deadline=min(request.deadline, closes), time_to_send=time_to_send)
 
 
-def window_end(
+def require_open(
     window: MaintenanceWindow | Mapping[str, Any] | str,
     *,
     now: float,
@@ -74,7 +74,7 @@ def window_end(
     left = found.remaining(moment).total_seconds()
     if left > 0 and left >= needed:
         return now + left
-    raise OutsideMaintenanceWindow(_refusal(found, moment, left, needed), **TROUBLES["outside-window"].advice)
+    raise OutsideMaintenanceWindow(_refusal(found, moment, left, needed), **CATALOG["outside-window"].kwargs)
 
 
 def _refusal(window: MaintenanceWindow, moment: datetime, left: float, needed: float) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import count, product, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_dataworks.arguments import invalid
+from airflow_provider_dataworks.values import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

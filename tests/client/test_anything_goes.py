@@ -12,7 +12,7 @@ from fake_dataworks import xml_answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dataworks.arguments import int64
+from airflow_provider_dataworks.values import int64
 from airflow_provider_dataworks.client.auth.credentials import Credentials, without_keys
 from airflow_provider_dataworks.client.auth.signing import canonical_query, flat
 from airflow_provider_dataworks.client.config import API_VERSIONS, endpoint

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.auth.signing import SIGNATURES
-from airflow_provider_dataworks.client.config import API_VERSIONS, Settings, endpoint
+from airflow_provider_dataworks.client.config import API_VERSIONS, ClientConfig, endpoint
 from airflow_provider_dataworks.client.driving import run
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 
@@ -179,7 +179,7 @@ def test_an_unknown_network_is_refused(network: Any):
 def test_an_unknown_api_version_is_refused(version: Any):
     """The two versions that exist are named in the refusal."""
     with pytest.raises(DataWorksInvalidRequest, match=r"^api_version: ") as caught:
-        Settings("https://h", api_version=version)
+        ClientConfig("https://h", api_version=version)
 
     assert all(known in str(caught.value) for known in API_VERSIONS)
 
@@ -188,7 +188,7 @@ def test_an_unknown_api_version_is_refused(version: Any):
 def test_an_unknown_signature_is_refused(signature: Any):
     """The two signatures that exist are named in the refusal."""
     with pytest.raises(DataWorksInvalidRequest, match=r"^signature: ") as caught:
-        Settings("https://h", signature=signature)
+        ClientConfig("https://h", signature=signature)
 
     assert all(known in str(caught.value) for known in SIGNATURES)
 
@@ -198,28 +198,28 @@ def test_an_unknown_signature_is_refused(signature: Any):
 def test_a_limit_that_is_no_sensible_number_is_refused(field: str, value: Any):
     """Timeouts and rates are numbers above 0 with a ceiling; the message names the field."""
     with pytest.raises(DataWorksInvalidRequest, match=f"^{field}: "):
-        Settings("https://h", **{field: value})
+        ClientConfig("https://h", **{field: value})
 
 
 @pytest.mark.parametrize("rate", [1 / 3601, 1e-5, 5e-324])
 def test_a_rate_of_less_than_a_call_an_hour_is_refused(rate: float):
     """It could not be kept: such moments are further off than any that was meant."""
     with pytest.raises(DataWorksInvalidRequest, match=r"^max_qps: .* is less than one call an hour"):
-        Settings("https://h", max_qps=rate)
+        ClientConfig("https://h", max_qps=rate)
 
-    assert Settings("https://h", max_qps=1 / 3600).max_qps == 1 / 3600
+    assert ClientConfig("https://h", max_qps=1 / 3600).max_qps == 1 / 3600
 
 
 @pytest.mark.parametrize("path", ["ca.pem", "./ca.pem", "~/ca.pem", "", "https://example.com/ca.pem"])
 def test_a_file_of_authorities_needs_an_absolute_path(path: str):
     """A relative one would be another file in each of Airflow's processes."""
     with pytest.raises(DataWorksInvalidRequest, match=r"^ca_file: is not an absolute path"):
-        Settings("https://h", ca_file=path)
+        ClientConfig("https://h", ca_file=path)
 
 
 def test_a_file_of_authorities_is_not_opened_yet():
-    """Settings are read in event loops, too."""
-    assert Settings("https://h", ca_file="/nowhere/ca.pem").ca_file == "/nowhere/ca.pem"
+    """ClientConfig are read in event loops, too."""
+    assert ClientConfig("https://h", ca_file="/nowhere/ca.pem").ca_file == "/nowhere/ca.pem"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_file_of_authorities_is_not_opened_yet():
 )
 def test_an_endpoint_knows_whether_it_is_on_this_machine(address: str, local: bool):
     """Proxies are for the rest of the world."""
-    assert Settings(address).is_local is local
+    assert ClientConfig(address).is_local is local
 
 
 def test_credentials_never_show_their_secrets():

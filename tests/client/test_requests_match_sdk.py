@@ -18,7 +18,7 @@ from airflow_provider_dataworks.client.asking import Send
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.auth.signer import Signer
 from airflow_provider_dataworks.client.auth.signing import ACS3, RPC, SIGNATURES
-from airflow_provider_dataworks.client.config import API_2020, API_VERSIONS, Settings
+from airflow_provider_dataworks.client.config import API_2020, API_VERSIONS, ClientConfig
 from airflow_provider_dataworks.client.http.session import Session
 from airflow_provider_dataworks.client.operations import APIS, Api, Call
 
@@ -71,7 +71,7 @@ def sent_by_us(call: Call[Any], signature: str, token: str | None) -> Wire:
     """Send a call with our transport and return what left it."""
     clock = Clock()
     dataworks = FakeDataWorks(clock, version=call.version)
-    settings = Settings(ENDPOINT, api_version=call.version, signature=signature)
+    settings = ClientConfig(ENDPOINT, api_version=call.version, signature=signature)
     auth = Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET, token)), clock=clock)
     session = Session(settings, auth, transport=httpx.MockTransport(dataworks.handler))
     session.exchange(Send(call))
@@ -188,7 +188,7 @@ def test_nothing_secret_is_in_the_url(version: str, signature: str):
     """The URL, which libraries print, never holds key, signature or token; only the request's target may."""
     clock = Clock()
     dataworks = FakeDataWorks(clock, version=version)
-    settings = Settings(ENDPOINT, api_version=version, signature=signature)
+    settings = ClientConfig(ENDPOINT, api_version=version, signature=signature)
     auth = Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET, TOKEN)), clock=clock)
     session = Session(settings, auth, transport=httpx.MockTransport(dataworks.handler))
     session.exchange(Send(APIS[version].StopDIJob(JOB)))
@@ -203,7 +203,7 @@ def test_a_client_of_ones_own_is_signed_too():
     """A form that a user posts by hand with the older signature is signed together with the query."""
     utils = importlib.import_module("alibabacloud_tea_openapi.utils").Utils
     dataworks = FakeDataWorks(Clock())
-    settings = Settings(ENDPOINT, api_version=API_2020, signature=RPC)
+    settings = ClientConfig(ENDPOINT, api_version=API_2020, signature=RPC)
     auth = Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET)), clock=dataworks.now)
     session = Session(settings, auth, transport=httpx.MockTransport(dataworks.handler))
     response = session.new_client().post("/", params={"Action": "GetDIJob"}, data={"DIJobId": str(JOB)})
@@ -221,7 +221,7 @@ def test_hmac_sha1_asks_for_the_format_that_is_accepted(accept: str, wanted: str
     """The older signature names the answer's format in its query, as the header does."""
     dataworks = FakeDataWorks(Clock())
     auth = Signer(RPC, StaticCredentials(Credentials(KEY_ID, SECRET)), clock=dataworks.now)
-    session = Session(Settings(ENDPOINT, signature=RPC), auth, transport=httpx.MockTransport(dataworks.handler))
+    session = Session(ClientConfig(ENDPOINT, signature=RPC), auth, transport=httpx.MockTransport(dataworks.handler))
     session.new_client().get(
         "/", params={"DIJobId": str(JOB)}, headers={"accept": accept, "x-acs-action": "GetDIJob"}
     ).raise_for_status()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fake_dataworks import JOB, START, Drive, lose, refuse, spoil
 
-from airflow_provider_dataworks import arguments
+from airflow_provider_dataworks import values
 from airflow_provider_dataworks.client import state_change as changes
 from airflow_provider_dataworks.client.http.responses import JobStatus
 from airflow_provider_dataworks.client.state_change import Change, Plan

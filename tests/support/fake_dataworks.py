@@ -23,7 +23,7 @@ from airflow_provider_dataworks.client.asking import Flow, Service
 from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, StaticCredentials
 from airflow_provider_dataworks.client.auth.signer import Signer
 from airflow_provider_dataworks.client.auth.signing import RPC
-from airflow_provider_dataworks.client.config import API_2020, Settings
+from airflow_provider_dataworks.client.config import API_2020, ClientConfig
 from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.http.rate_limit import Pace
 from airflow_provider_dataworks.client.http.session import AsyncSession, Session
@@ -317,7 +317,7 @@ class Drive:
         """Start over with another service, signature or setting; ``transport=False`` is the real one."""
         version = settings.setdefault("api_version", dataworks.version if dataworks else API_2020)
         self.dataworks = dataworks or FakeDataWorks(self.clock, version=version)
-        self.settings = Settings(endpoint, **settings)
+        self.settings = ClientConfig(endpoint, **settings)
         keys = source or StaticCredentials(Credentials(KEY_ID, SECRET, token))
         self.auth = Signer(self.settings.signature, keys, clock=self.clock)
         self.service = Service(APIS[version], pace or Pace(1000, self.clock), self.clock, patience)

@@ -19,7 +19,7 @@ from virtual_time import run_virtually
 from airflow_provider_dataworks.client.asking import Send, Service
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.auth.signer import Signer
-from airflow_provider_dataworks.client.config import Settings
+from airflow_provider_dataworks.client.config import ClientConfig
 from airflow_provider_dataworks.client.driving import arun
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.client.http.rate_limit import Pace
@@ -52,7 +52,7 @@ class Scene:
         self.dataworks.jobs.clear()
         self.calls: list[tuple[float, str]] = []
         self.asked: list[tuple[float, int | None]] = []
-        settings = Settings("https://dataworks.cn-shanghai.aliyuncs.com")
+        settings = ClientConfig("https://dataworks.cn-shanghai.aliyuncs.com")
         keys = StaticCredentials(Credentials("LTAIinvented", "invented-secret"))
         auth = Signer(settings.signature, keys, clock=self.epoch)
         self._session = Session(settings, auth, transport=httpx.MockTransport(self.dataworks.handler))

@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_dataworks.client.auth.credentials import Credentials
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors import ErrorInfo
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.errors.codes import meaning
 from airflow_provider_dataworks.client.http.decoding import (
     Payload,
     Reply,
     clock_skew,
-    decode,
     off_by,
     retry_after,
     text,
@@ -68,7 +67,7 @@ def _epoch(expiration: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def payload_of(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) -> Payload:
+def payload_of(action: str, reply: Reply, rows: Mapping[str, ErrorInfo], who: str) -> Payload:
     """
     Return what a good answer holds.
 
@@ -76,7 +75,7 @@ def payload_of(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str)
     :param who: who asked for what, for errors.
     :raises DataWorksError: it is a refusal, or no answer at all.
     """
-    payload = decode(reply)
+    payload = reply.payload
     code = text(payload or {}, "Code", "code")
     if payload is not None and reply.status == 200 and code in (None, "Success", "200"):
         return payload
@@ -85,9 +84,9 @@ def payload_of(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str)
     raise refused(action, reply, rows, who)
 
 
-def refused(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) -> DataWorksError:
+def refused(action: str, reply: Reply, rows: Mapping[str, ErrorInfo], who: str) -> DataWorksError:
     """Return the error that a refusal means, with its code but none of its text."""
-    payload = decode(reply) or {}
+    payload = reply.payload or {}
     code = text(payload, "Code", "code")
     code = code if code and _WORD.fullmatch(code) else None
     if meaning(code, reply.status).error in (DataWorksUnavailable, DataWorksThrottled) or reply.status >= 500:
@@ -96,12 +95,12 @@ def refused(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) ->
     found = row_for(rows, code)
     message, facts = f"{who}.", _facts(action, reply, code)
     if found.error is not DataWorksAuthError:
-        return found.error(message, **facts, **found.advice)
-    skew, told = (clock_skew(reply), off_by(reply)) if found is TROUBLES["clock"] else (None, "")
-    return DataWorksAuthError(f"{message}{told}", clock_skew=skew, **facts, **found.advice)
+        return found.error(message, **facts, **found.kwargs)
+    skew, told = (clock_skew(reply), off_by(reply)) if found is CATALOG["clock"] else (None, "")
+    return DataWorksAuthError(f"{message}{told}", clock_skew=skew, **facts, **found.kwargs)
 
 
-def row_for(rows: Mapping[str, Trouble], code: str | None) -> Trouble:
+def row_for(rows: Mapping[str, ErrorInfo], code: str | None) -> ErrorInfo:
     """Return what a code means: the first whose key the code begins with."""
     return next(found for begin, found in rows.items() if (code or "").startswith(begin))
 
@@ -117,12 +116,12 @@ def _unavailable(see: str, action: str, message: str, reply: Reply, code: str | 
         sent=False,  # of the call that needs the keys, nothing was
         retry_after=retry_after(reply),
         **_facts(action, reply, code),
-        **TROUBLES[see].advice,
+        **CATALOG[see].kwargs,
     )
 
 
 def _facts(action: str, reply: Reply, code: str | None) -> dict[str, Any]:
-    request_id = _request_id(decode(reply) or {})
+    request_id = _request_id(reply.payload or {})
     return {"code": code, "status": reply.status, "request_id": request_id, "action": action}
 
 

@@ -1,21 +1,19 @@
-"""The keys in use and when to ask their source again; decides only: clock and drivers are passed in, nothing is sent.
+"""Credential cache: holds the keys in use, and asks their source again before they expire, once for all threads.
 
 The vendor's library renews a fixed 15 minutes ahead, so that keys of the shortest life, 900 seconds, are asked for at
 every request, and raises when a renewal fails although the keys are good. Here a renewal ahead of time costs nobody a
-wait but the one who makes it, and its failure costs nothing at all.
+wait but the one who makes it, and its failure must never cost a call.
 """
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
-import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import NamedTuple
 
-from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, Fetching
-from airflow_provider_dataworks.client.http.locks import Lock
+from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource
+from airflow_provider_dataworks.client.locks import Lock
 from airflow_provider_dataworks.exceptions import DataWorksError
 
 log = logging.getLogger(__name__)
@@ -36,12 +34,14 @@ class Held(NamedTuple):
     generation: int
 
 
-class Keyring:
+class CredentialCache:
     """
-    The keys of one account, for all threads and event loops that sign with them.
+    The keys of one account, for all threads that sign with them.
 
+    :param source: hands out keys.
     :param clock: epoch seconds.
-    :param mask: told of new keys by blocking callers, so that they can be kept out of logs.
+    :param mask: told of new keys, so that they can be kept out of logs.
+    :param ca_file: the only certificate authorities to trust where the source asks a service.
     """
 
     def __init__(
@@ -49,88 +49,61 @@ class Keyring:
         source: CredentialSource,
         clock: Callable[[], float],
         mask: Callable[[Credentials], None] = lambda keys: None,
+        ca_file: str | None = None,
     ) -> None:
-        self._source, self._clock, self._mask = source, clock, mask
+        self._source, self._clock, self._mask, self._ca_file = source, clock, mask, ca_file
         self._held: Held | None = None
         self._due = _NEVER  # epoch seconds of the next renewal
-        self._rounds = 0  # renewals that ended, well or not
-        self._trouble: DataWorksError | None = None
-        self._renewing = Lock()
-        self._tasks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._renewals = 0  # that ended, well or not
+        self._error: DataWorksError | None = None
+        self._lock = Lock()
 
-    def ready(self, refused: int | None = None) -> Held | None:
+    def get(self, refused: int | None = None) -> Held:
         """
-        Return the keys to sign with, or ``None`` if it is time to renew them.
+        Return the keys to sign with, renewed if it is time; many threads make one renewal.
 
-        :param refused: generation that the service no longer takes.
+        :param refused: generation that the service no longer takes; where the source has no other, it comes back.
+        :raises DataWorksError: there are no keys that are good.
         """
+        if (held := self._not_due(refused)) is not None:
+            return held
+        renewals = self._renewals
+        # While the keys are good, only one thread waits for their renewal.
+        if not self._lock.acquire(blocking=self._good(refused) is None):
+            return self._outcome(refused)
+        try:
+            if self._not_due(refused) is None and self._renewals == renewals:
+                self._renew()
+            return self._outcome(refused)
+        finally:
+            self._lock.release()
+
+    def _not_due(self, refused: int | None) -> Held | None:
         held = self._held
         if held is None or held.generation == refused:
             return None
         return held if self._due == _NEVER or self._clock() < self._due else None
 
-    def get(self, drive: Callable[[Fetching], Credentials], refused: int | None = None) -> Held:
-        """
-        Return the keys to sign with, renewed if it is time; many threads make one renewal.
-
-        :param drive: runs a conversation with the source, blocking.
-        :param refused: generation that the service no longer takes; where the source has no other, it comes back.
-        :raises DataWorksError: there are no keys that are good.
-        """
-        rounds = self._rounds
-        # While the keys are good, only one thread waits for their renewal.
-        if not self._renewing.acquire(blocking=self._good(refused) is None):
-            return self._outcome(refused)
+    def _renew(self) -> None:
         try:
-            if self.ready(refused) is None and self._rounds == rounds:
-                try:
-                    self._take(drive(self._source.fetch(self._clock())))
-                except DataWorksError as error:
-                    self._failed(error)
-                else:
-                    self._mask(self._held.keys)  # type: ignore[union-attr]
-            return self._outcome(refused)
-        finally:
-            self._renewing.release()
-
-    async def aget(self, drive: Callable[[Fetching], Awaitable[Credentials]], refused: int | None = None) -> Held:
-        """Return the keys in an event loop; see :meth:`get`. Who is cancelled does not cancel the others' renewal."""
-        loop = asyncio.get_running_loop()
-        task = self._tasks.get(loop)
-        if task is None:
-            task = self._tasks[loop] = loop.create_task(self._renew(drive), name="dataworks-keys")
-            task.add_done_callback(lambda _: self._tasks.pop(loop, None))
-        elif self._good(refused) is not None:
-            return self._outcome(refused)
-        await asyncio.shield(task)
-        return self._outcome(refused)
-
-    async def _renew(self, drive: Callable[[Fetching], Awaitable[Credentials]]) -> None:
-        try:
-            self._take(await drive(self._source.fetch(self._clock())))
+            keys = self._source.fetch(self._clock, self._ca_file)
         except DataWorksError as error:
-            self._failed(error)
-
-    def _take(self, keys: Credentials) -> None:
-        now, held = self._clock(), self._held
-        generation = 1 if held is None else held.generation + (held.keys != keys)
-        self._due = now + self._source.max_age
-        if keys.expires is not None:
-            life = keys.expires - now
-            # Never more than half of the life: short-lived keys would be asked for at every request.
-            self._due = keys.expires - min(max(_AHEAD, life / 10), life / 2)
-        self._held, self._trouble = Held(keys, generation), None
-        self._rounds += 1
-
-    def _failed(self, error: DataWorksError) -> None:
-        held = self._good(None)
-        if held is not None:
-            log.warning("%s The present keys are used until they expire; README.md#%s.", error.summary, error.see)
-            self._due = min(self._clock() + _PAUSE, held.keys.expires or _NEVER)
-        self._trouble = error
-        self._rounds += 1
+            held = self._good(None)
+            if held is not None:
+                log.warning("%s The present keys are used until they expire; README.md#%s.", error.summary, error.see)
+                self._due = min(self._clock() + _PAUSE, held.keys.expires or _NEVER)
+            self._error = error
+        else:
+            now, held = self._clock(), self._held
+            generation = 1 if held is None else held.generation + (held.keys != keys)
+            self._due = now + self._source.max_age
+            if keys.expires is not None:
+                life = keys.expires - now
+                # Never more than half of the life: short-lived keys would be asked for at every request.
+                self._due = keys.expires - min(max(_AHEAD, life / 10), life / 2)
+            self._held, self._error = Held(keys, generation), None
+            self._mask(keys)
+        self._renewals += 1
 
     def _good(self, refused: int | None) -> Held | None:
         held = self._held
@@ -139,9 +112,9 @@ class Keyring:
         return held if held.keys.expires is None or self._clock() < held.keys.expires else None
 
     def _outcome(self, refused: int | None) -> Held:
-        held, trouble = self._held, self._trouble
-        if trouble is not None and self._good(refused) is None:
-            # A copy for each: callers in many threads and tasks would write their tracebacks into one.
-            raise copy.copy(trouble) from None
-        assert held is not None  # noqa: S101 - without trouble there are keys
+        held, error = self._held, self._error
+        if error is not None and self._good(refused) is None:
+            # A copy for each: callers in many threads would write their tracebacks into one.
+            raise copy.copy(error) from None
+        assert held is not None  # noqa: S101 - without an error there are keys
         return held

@@ -1,16 +1,12 @@
-"""Where the keys come from that sign a request; keys never show in a repr, and nothing here sends or reads anything.
-
-A source is a conversation, as those with DataWorks are: a generator that yields :class:`Fetch` and :class:`Load`, is
-sent what came of it, and returns the keys. So each is written once for blocking and asyncio code.
-"""
+"""The keys that sign a request, and what hands them out; keys never show in a repr."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from airflow_provider_dataworks.client.config import refusal
 
@@ -43,44 +39,8 @@ class Credentials:
                 raise refusal(name, f"is longer than the {_LONGEST_KEY} characters that a request can carry")
 
 
-@dataclass(frozen=True)
-class Fetch:
-    """
-    Command: send one plain HTTP request and give back its ``Reply``; redirects are not followed.
-
-    :param proxied: whether the environment's proxy may carry it; never to an address of this machine.
-    :param timeout: seconds to connect, and to wait for the next byte.
-    :param action: what is asked for, for errors.
-    :param see: row of the table of troubles for when no answer comes.
-    """
-
-    method: str
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
-    proxied: bool = True
-    timeout: float = 10.0
-    action: str | None = None
-    see: str = "keys-unreachable"
-
-
-@dataclass(frozen=True)
-class Load:
-    """
-    Command: run a function that blocks, in a thread where an event loop runs, and give back what it returns.
-
-    :param native: the same for an event loop, where it must not run in a thread.
-    """
-
-    blocking: Callable[[], Any]
-    native: Callable[[], Awaitable[Any]] | None = None
-
-
-Fetching = Generator[Fetch | Load, Any, Credentials]
-
-
 class CredentialSource(Protocol):
-    """Anything that hands out keys; a :class:`~.keyring.Keyring` holds them and knows when to ask again."""
+    """Anything that hands out keys; a :class:`~.cache.CredentialCache` holds them and knows when to ask again."""
 
     @property
     def identity(self) -> str:
@@ -92,11 +52,13 @@ class CredentialSource(Protocol):
         """Seconds after which to ask again where the keys do not say when they expire."""
         ...
 
-    def fetch(self, now: float) -> Fetching:
+    def fetch(self, clock: Callable[[], float], ca_file: str | None = None) -> Credentials:
         """
-        Ask for keys; obeyed by whoever drives it.
+        Return keys, asking anew each time.
 
-        :param now: epoch seconds.
+        :param clock: epoch seconds.
+        :param ca_file: path of the only certificate authorities to trust, where a service is asked.
+        :raises DataWorksError: there are none.
         """
         ...
 
@@ -106,13 +68,13 @@ class StaticCredentials:
     Keys that somebody wrote down: an AccessKey, or an STS token somebody else renews.
 
     :param keys: as they were read last.
-    :param again: reads them once more; without it they stay as they are.
+    :param read_again: reads them once more; without it they stay as they are.
     """
 
     max_age = float("inf")
 
-    def __init__(self, keys: Credentials, again: Load | None = None) -> None:
-        self._keys, self._again = keys, again
+    def __init__(self, keys: Credentials, read_again: Callable[[], Credentials] | None = None) -> None:
+        self._keys, self._read_again = keys, read_again
         self._handed_out = False
 
     def __repr__(self) -> str:
@@ -124,15 +86,15 @@ class StaticCredentials:
         """The AccessKey ID."""
         return self._keys.access_key_id
 
-    def fetch(self, now: float) -> Fetching:
+    def fetch(self, clock: Callable[[], float], ca_file: str | None = None) -> Credentials:
         """Return the keys read last; whoever comes back for more gets them read again."""
-        if self._handed_out and self._again is not None:
-            self._keys = yield self._again
+        if self._handed_out and self._read_again is not None:
+            self._keys = self._read_again()
         self._handed_out = True
         return self._keys
 
 
-def without_keys(body: bytes, keys: Credentials) -> bytes:
+def redact(body: bytes, keys: Credentials) -> bytes:
     """Blank out our own secrets where a text echoes them, so that no error can carry them on."""
     pattern = _any_spelling(keys)
     return pattern.sub(b"***", body) if pattern else body

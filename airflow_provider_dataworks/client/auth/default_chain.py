@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from airflow_provider_dataworks.client.auth.credentials import (
     Credentials,
     CredentialSource,
-    Fetching,
     StaticCredentials,
 )
 from airflow_provider_dataworks.client.auth.metadata import ROLE_NAME, CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.auth.profile import Profile
 from airflow_provider_dataworks.client.auth.sts import AssumeRoleWithOidc
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
@@ -46,7 +45,7 @@ class DefaultChain:
         """The chain, of which a process has one."""
         return "default"
 
-    def fetch(self, now: float) -> Fetching:
+    def fetch(self, clock: Callable[[], float], ca_file: str | None = None) -> Credentials:
         """
         Ask one after the other.
 
@@ -59,7 +58,7 @@ class DefaultChain:
                 tried.append(f"{name}: {found}")
                 continue
             try:
-                return (yield from found.fetch(now))
+                return found.fetch(clock, ca_file)
             except DataWorksError as error:
                 for_now = isinstance(error, DataWorksUnavailable)
                 if name in _MEANT and (for_now or isinstance(error, DataWorksInvalidRequest)):
@@ -69,9 +68,9 @@ class DefaultChain:
                 later = later or for_now
         message = f"no keys were found. {'; '.join(tried)}."
         if later:
-            advice = TROUBLES["no-keys-for-now"].advice
+            advice = CATALOG["no-keys-for-now"].kwargs
             raise DataWorksUnavailable(message, sent=False, action="Default credentials", **advice)
-        raise DataWorksAuthError(message, action="Default credentials", **TROUBLES["no-keys-found"].advice)
+        raise DataWorksAuthError(message, action="Default credentials", **CATALOG["no-keys-found"].kwargs)
 
     def _sources(self) -> Iterator[tuple[str, CredentialSource | str]]:
         yield "environment", _from_environment()

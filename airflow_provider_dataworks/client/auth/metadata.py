@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Generator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_dataworks.client.auth.answers import keys_in, payload_of, refused, unusable
-from airflow_provider_dataworks.client.auth.credentials import Fetch, Fetching
+from airflow_provider_dataworks.client.auth.credentials import Credentials
 from airflow_provider_dataworks.client.config import address, refusal
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.http.decoding import Reply
+from airflow_provider_dataworks.client.http.plain import ask
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 METADATA = "http://100.100.100.200"
@@ -30,9 +30,9 @@ _ROLES = "/latest/meta-data/ram/security-credentials/"
 _TIMEOUT = 2.0  # seconds; it answers from inside the host, or not at all
 _HEADER_LIFE = "60"  # seconds; for the two requests that follow
 _ACTION = "ECS metadata"
-_NO_ROLE = {"": TROUBLES["instance-role"]}
-_NO_V2 = {"": TROUBLES["imds-v2"]}
-_URI = {"": TROUBLES["credentials-uri"]}
+_NO_ROLE = {"": CATALOG["instance-role"]}
+_NO_V2 = {"": CATALOG["imds-v2"]}
+_URI = {"": CATALOG["credentials-uri"]}
 
 
 @dataclass(frozen=True)
@@ -54,27 +54,26 @@ class EcsRamRole:
         """The role, as far as it is known; there is one for a process."""
         return f"ecs_ram_role:{self.role_name or ''}"
 
-    def fetch(self, now: float) -> Fetching:
+    def fetch(self, clock: Callable[[], float], ca_file: str | None = None) -> Credentials:
         """Ask for the role's name and its keys, with a token if the service gives one."""
-        token = yield from self._token()
+        token = self._token(clock)
         headers = {"X-aliyun-ecs-metadata-token": token} if token else {}
         name = self.role_name
         if name is None:
-            reply = yield self._get("", headers)
+            reply = self._get("", headers, clock)
             lines = reply.body.decode("ascii", "replace").split() if reply.status == 200 else []
             if reply.status == 200 and not (lines and ROLE_NAME.fullmatch(lines[0])):
                 raise unusable(_ACTION, "the name of the instance's role cannot be read.", reply)
             if not lines:
                 raise refused(_ACTION, reply, _NO_ROLE, "no RAM role is attached to this instance")
             name = lines[0]
-        reply = yield self._get(name, headers)
+        reply = self._get(name, headers, clock)
         return keys_in(_ACTION, payload_of(_ACTION, reply, _NO_ROLE, f"there are no keys of the role {name}"), reply)
 
-    def _token(self) -> Generator[Fetch, Any, str | None]:
+    def _token(self, clock: Callable[[], float]) -> str | None:
         headers = {"X-aliyun-ecs-metadata-token-ttl-seconds": _HEADER_LIFE}
-        ask = self._ask("PUT", "/latest/api/token", headers)
         try:
-            reply: Reply = yield ask
+            reply = self._ask("PUT", "/latest/api/token", headers, clock)
         except DataWorksUnavailable:
             if self.disable_imds_v1:
                 raise
@@ -86,12 +85,12 @@ class EcsRamRole:
             raise refused(_ACTION, reply, _NO_V2, "the metadata service gave no token for IMDSv2")
         return None
 
-    def _get(self, name: str, headers: dict[str, str]) -> Fetch:
-        return self._ask("GET", f"{_ROLES}{name}", headers)
+    def _get(self, name: str, headers: dict[str, str], clock: Callable[[], float]) -> Reply:
+        return self._ask("GET", f"{_ROLES}{name}", headers, clock)
 
-    def _ask(self, method: str, path: str, headers: dict[str, str]) -> Fetch:
-        url, see = f"{self.address}{path}", "metadata-unreachable"
-        return Fetch(method, url, headers, proxied=False, timeout=_TIMEOUT, action=_ACTION, see=see)
+    def _ask(self, method: str, path: str, headers: dict[str, str], clock: Callable[[], float]) -> Reply:
+        url, how = f"{self.address}{path}", {"action": _ACTION, "see": "metadata-unreachable"}
+        return ask(method, url, clock=clock, headers=headers, proxied=False, timeout=_TIMEOUT, **how)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,9 @@ class CredentialsUri:
         scheme, _, rest = self.uri.partition("://")
         address("credentials_uri", f"{scheme}://{re.split('[/?#]', rest)[0]}")
 
-    def fetch(self, now: float) -> Fetching:
+    def fetch(self, clock: Callable[[], float], ca_file: str | None = None) -> Credentials:
         """Ask once."""
         action, host = "Credentials URI", urlsplit(self.uri).netloc
-        reply = yield Fetch("GET", self.uri, {"accept": "application/json"}, action=action)
+        headers = {"accept": "application/json"}
+        reply = ask("GET", self.uri, clock=clock, headers=headers, ca_file=ca_file, action=action)
         return keys_in(action, payload_of(action, reply, _URI, f"{host} handed out no keys"), reply)

@@ -1,9 +1,8 @@
 """Keys of a profile that the vendor's tools keep, read by the vendor's library; only here is that library touched.
 
 Its profiles have a dozen modes, some of which write back into the file, so they are not read anew here. But it is asked
-in a thread, never on an event loop, which its asynchronous way freezes for seconds; by one object for a process and
-profile, because some of them start a thread that never ends; and none of its texts, which quote what services answered,
-reaches a log or an error.
+by one object for a process and profile, because some of them start a thread that never ends; and none of its texts,
+which quote what services answered, may reach a log or an error.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_dataworks.client.auth.credentials import Credentials, Fetching, Load
+from airflow_provider_dataworks.client.auth.credentials import Credentials
 from airflow_provider_dataworks.client.config import refusal
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.files import NotUsable, read_file
-from airflow_provider_dataworks.client.http.locks import Lock
-from airflow_provider_dataworks.client.safe_values import plain_text
+from airflow_provider_dataworks.client.locks import Lock
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
+from airflow_provider_dataworks.values import plain_text
 
 _AGE = 60.0  # seconds; the library does not tell when the keys it gives expire, but renews them by itself
 _LARGEST = 2**20  # bytes of a file with profiles
@@ -55,10 +54,9 @@ class Profile:
         """The profile."""
         return f"profile:{self.name or ''}"
 
-    def fetch(self, now: float) -> Fetching:
+    def fetch(self, clock: Callable[[], float], ca_file: str | None = None) -> Credentials:
         """Ask the library."""
-        keys: Credentials = yield Load(partial(_read, self.name))
-        return keys
+        return _read(self.name)
 
 
 def _read(name: str | None) -> Credentials:
@@ -80,7 +78,7 @@ def _read(name: str | None) -> Credentials:
         if found := _ask(make, ini, name, shown, tries):
             return found
     told = plain_text(f"the {f'profile {name}' if name else 'current profile'} gave no keys: {', '.join(tries)}", 600)
-    raise DataWorksAuthError(f"{told}.", action="Credential profile", **TROUBLES["profile"].advice)
+    raise DataWorksAuthError(f"{told}.", action="Credential profile", **CATALOG["profile"].kwargs)
 
 
 def _home() -> Path:
@@ -125,7 +123,7 @@ def _library() -> Any:
         raise DataWorksAuthError(
             f"the package alibabacloud-credentials cannot be used ({type(error).__name__}).",
             action="Credential profile",
-            **TROUBLES["profile-library"].advice,
+            **CATALOG["profile-library"].kwargs,
         ) from None
 
 

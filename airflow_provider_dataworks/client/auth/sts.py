@@ -1,8 +1,8 @@
-"""Temporary keys of a RAM role from the Security Token Service; reads no connection and holds no keys.
+"""Fetches temporary keys of a RAM role from the Security Token Service; reads no connection and holds no keys.
 
 ``AssumeRole`` is signed with keys of another source; ``AssumeRoleWithOIDC`` proves who asks by a token from a file.
 Both are done here and not by the vendor's library, which signs wrongly where a value holds a space, puts the OIDC token
-into a URL, ignores ``NO_PROXY``, freezes an event loop, and quotes answers in its errors.
+into a URL, ignores ``NO_PROXY``, and quotes answers in its errors.
 
 Follows https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerole and
 https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerolewithoidc
@@ -19,15 +19,16 @@ from datetime import UTC, datetime
 from functools import partial
 
 from airflow_provider_dataworks.client.auth.answers import keys_in, payload_of
-from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, Fetch, Fetching, Load
-from airflow_provider_dataworks.client.auth.signing import canonical_query, flat, form_body, rpc_params
+from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource
+from airflow_provider_dataworks.client.auth.signing import FORM, canonical_query, flat, form_body, rpc_params
 from airflow_provider_dataworks.client.config import address, endpoint, refusal
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors import ErrorInfo
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.files import NotUsable, read_file
 from airflow_provider_dataworks.client.http.decoding import Reply
-from airflow_provider_dataworks.client.safe_values import plain_text
+from airflow_provider_dataworks.client.http.plain import ask
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
+from airflow_provider_dataworks.values import plain_text
 
 VERSION = "2015-04-01"
 SESSION_NAME = "airflow-provider-dataworks"
@@ -42,27 +43,27 @@ _REMEDY = (
 _LONGEST = 4_000  # characters of a variable
 # What a code means, by how it begins; the first that fits. The vendor's pages list no codes for OIDC: those are of its
 # page on RRSA, and of what its libraries' tests expect.
-ROLE_CODES: dict[str, Trouble] = {
-    "NoPermission": TROUBLES["role-not-allowed"],
-    "Forbidden": TROUBLES["role-not-allowed"],
-    "NotAuthorized": TROUBLES["role-not-allowed"],
-    "EntityNotExist": TROUBLES["no-such-role"],
-    "InvalidAccessKeyId": TROUBLES["access-key"],
-    "SignatureDoesNotMatch": TROUBLES["access-key-secret"],
-    "InvalidSecurityToken": TROUBLES["sts-token"],
-    "MissingSecurityToken": TROUBLES["sts-token"],
-    "InvalidTimeStamp": TROUBLES["clock"],
-    "IllegalTimestamp": TROUBLES["clock"],
-    "InvalidParameter.DurationSeconds": TROUBLES["role-duration"],
-    "": TROUBLES["role-refused"],
+ROLE_CODES: dict[str, ErrorInfo] = {
+    "NoPermission": CATALOG["role-not-allowed"],
+    "Forbidden": CATALOG["role-not-allowed"],
+    "NotAuthorized": CATALOG["role-not-allowed"],
+    "EntityNotExist": CATALOG["no-such-role"],
+    "InvalidAccessKeyId": CATALOG["access-key"],
+    "SignatureDoesNotMatch": CATALOG["access-key-secret"],
+    "InvalidSecurityToken": CATALOG["sts-token"],
+    "MissingSecurityToken": CATALOG["sts-token"],
+    "InvalidTimeStamp": CATALOG["clock"],
+    "IllegalTimestamp": CATALOG["clock"],
+    "InvalidParameter.DurationSeconds": CATALOG["role-duration"],
+    "": CATALOG["role-refused"],
 }
-OIDC_CODES: dict[str, Trouble] = {
-    "AuthenticationFail.NoPermission": TROUBLES["oidc-not-trusted"],
-    "NoPermission": TROUBLES["oidc-not-trusted"],
-    "AuthenticationFail": TROUBLES["oidc-token"],
-    "EntityNotExist": TROUBLES["no-such-role"],
-    "InvalidParameter.DurationSeconds": TROUBLES["role-duration"],
-    "": TROUBLES["role-refused"],
+OIDC_CODES: dict[str, ErrorInfo] = {
+    "AuthenticationFail.NoPermission": CATALOG["oidc-not-trusted"],
+    "NoPermission": CATALOG["oidc-not-trusted"],
+    "AuthenticationFail": CATALOG["oidc-token"],
+    "EntityNotExist": CATALOG["no-such-role"],
+    "InvalidParameter.DurationSeconds": CATALOG["role-duration"],
+    "": CATALOG["role-refused"],
 }
 
 
@@ -105,20 +106,19 @@ class AssumeRole:
         """The role."""
         return self.role_arn
 
-    def fetch(self, now: float) -> Fetching:
+    def fetch(self, clock: Callable[[], float], ca_file: str | None = None) -> Credentials:
         """Assume the role; a clock that the service finds wrong is corrected once."""
-        keys = yield from self.base.fetch(now)
-        who = f"{self.base.identity} got no keys of {self.role_arn}"
-        reply = yield self._request(keys, now)
+        keys = self.base.fetch(clock, ca_file)
         try:
-            return _read("AssumeRole", reply, ROLE_CODES, who)
+            return self._assume(keys, clock, ca_file)
         except DataWorksAuthError as error:
             if error.clock_skew is None:
                 raise
-            reply = yield self._request(keys, now + error.clock_skew)
-            return _read("AssumeRole", reply, ROLE_CODES, who)
+            return self._assume(keys, clock, ca_file, offset=error.clock_skew)
 
-    def _request(self, keys: Credentials, now: float) -> Fetch:
+    def _assume(
+        self, keys: Credentials, clock: Callable[[], float], ca_file: str | None, offset: float = 0.0
+    ) -> Credentials:
         params = flat(
             {
                 "RoleArn": self.role_arn,
@@ -134,14 +134,15 @@ class AssumeRole:
             version=VERSION,
             params=params,
             response_format="JSON",
-            date=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            date=datetime.fromtimestamp(clock() + offset, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             nonce=self.nonce(),
             access_key_id=keys.access_key_id,
             access_key_secret=keys.access_key_secret,
             security_token=keys.security_token,
         )
         query = {name: value for name, value in signed.items() if name not in params}
-        return _post("AssumeRole", f"{self.endpoint}/?{canonical_query(query)}", params)
+        reply = _post("AssumeRole", f"{self.endpoint}/?{canonical_query(query)}", params, clock, ca_file)
+        return _read("AssumeRole", reply, ROLE_CODES, f"{self.base.identity} got no keys of {self.role_arn}")
 
 
 @dataclass(frozen=True)
@@ -171,14 +172,14 @@ class AssumeRoleWithOidc:
         """The role."""
         return self.role_arn or os.environ.get("ALIBABA_CLOUD_ROLE_ARN", "oidc")
 
-    def fetch(self, now: float) -> Fetching:
+    def fetch(self, clock: Callable[[], float], ca_file: str | None = None) -> Credentials:
         """Assume the role by the token of now."""
         role = self._or_environment(self.role_arn, self.role_field, "ROLE_ARN")
         provider = self._or_environment(self.oidc_provider_arn, "oidc_provider_arn", "OIDC_PROVIDER_ARN")
         path = self._or_environment(self.token_file, "oidc_token_file", "OIDC_TOKEN_FILE")
         file_field = "oidc_token_file" if self.token_file else "ALIBABA_CLOUD_OIDC_TOKEN_FILE"
         name = self.role_session_name or os.environ.get("ALIBABA_CLOUD_ROLE_SESSION_NAME") or SESSION_NAME
-        token = yield Load(partial(_read_token, path, file_field))
+        token = _read_token(path, file_field)
         given = {
             "RoleArn": role,
             "OIDCProviderArn": provider,
@@ -190,12 +191,12 @@ class AssumeRoleWithOidc:
             "Action": "AssumeRoleWithOIDC",
             "Version": VERSION,
             "Format": "JSON",
-            "Timestamp": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "Timestamp": datetime.fromtimestamp(clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "SignatureNonce": secrets.token_hex(16),
         }
         # All of it in the body, because a URL stands in the logs of whatever is on the way.
         body = flat({**public, **given, "OIDCToken": token})
-        reply = yield _post("AssumeRoleWithOIDC", f"{self.endpoint}/", body)
+        reply = _post("AssumeRoleWithOIDC", f"{self.endpoint}/", body, clock, ca_file)
         who = f"the token of {file_field} got no keys of {role}"
         return _read("AssumeRoleWithOIDC", reply, OIDC_CODES, who)
 
@@ -206,7 +207,7 @@ class AssumeRoleWithOidc:
             raise DataWorksAuthError(
                 f"{field}: is missing, and {name} is not set in this process.",
                 action="AssumeRoleWithOIDC",
-                **TROUBLES["oidc-not-set-up"].advice,
+                **CATALOG["oidc-not-set-up"].kwargs,
             )
         if not value and plain_text(found, _LONGEST) != found:
             raise refusal(name, "holds a character that no such value has, or is far too long")
@@ -232,10 +233,11 @@ def _read_token(path: str, field: str) -> str:
     return token
 
 
-def _post(action: str, url: str, params: Mapping[str, str]) -> Fetch:
-    headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-    return Fetch("POST", url, headers, form_body(params), action=action)
+def _post(action: str, url: str, params: Mapping[str, str], clock: Callable[[], float], ca_file: str | None) -> Reply:
+    headers = {"content-type": FORM, "accept": "application/json"}
+    body = form_body(params)
+    return ask("POST", url, clock=clock, headers=headers, body=body, ca_file=ca_file, action=action)
 
 
-def _read(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) -> Credentials:
+def _read(action: str, reply: Reply, rows: Mapping[str, ErrorInfo], who: str) -> Credentials:
     return keys_in(action, payload_of(action, reply, rows, who).get("Credentials"), reply)

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
 from xml.parsers import expat
 
-from airflow_provider_dataworks.client.safe_values import DEEPEST, json_value, plain_text
+from airflow_provider_dataworks.values import DEEPEST, json_value, plain_text
 
 Payload = Mapping[str, Any]
 
@@ -36,14 +37,17 @@ class Reply:
 
     :param headers: names in lower case.
     :param received_at: epoch seconds by this machine's clock.
-    :param generation: which keys the request was signed with; see :class:`~.keyring.Keyring`.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     received_at: float
-    generation: int = 0
+
+    @cached_property
+    def payload(self) -> Payload | None:
+        """What the body says, as safe values; ``None`` where it is neither JSON nor XML of the service's kind."""
+        return decode(self)
 
 
 def decode(reply: Reply) -> Payload | None:
@@ -212,11 +216,6 @@ def text(payload: Payload, *names: str, longest: int = LONGEST_TEXT) -> str | No
         if isinstance(value, str | int) and value != "":
             return plain_text(str(value), longest)
     return None
-
-
-def sentence(text: str) -> str:
-    """Return somebody else's text so that another sentence can follow."""
-    return text if text.endswith((".", "!", "?", ":", "。")) else f"{text}."
 
 
 def items(value: Any) -> list[Any]:

@@ -1,165 +1,310 @@
-"""Exchanges one request for its whole answer, over a connection of its own and in bounded time; it signs nothing.
+"""Exchanges one request for its whole answer over a connection, in bounded time and size; never signs or repeats one.
 
-Blocking, and the same in an event loop. A connection serves one exchange and is closed, as with the vendor's SDK. So
-what a server sends behind its answer is never taken for the next one, a fork has no connection to share, and none is
-left open.
+The HTTP library limits the wait for the next byte only, and a server that sends one now and then never runs into that.
+So a watchdog shuts the connection of an exchange down that takes too long. A connection serves again only where an
+answer can be told from what a server sent behind the one before.
 """
 
 from __future__ import annotations
 
-import asyncio
+import os
+import select
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from types import TracebackType
+from dataclasses import dataclass
 from typing import Any
 
-# One of three modules that import the HTTP library; see transport.py.
 import httpx
 
-from airflow_provider_dataworks.client.http.limits import Encoded, Limit, NotRead, TooSlow, longest_exchange
-from airflow_provider_dataworks.client.http.messages import Answer, Request, is_encoded
+from airflow_provider_dataworks.client.http import watchdog
+
+LARGEST_ANSWER = 8 * 2**20  # bytes; a page of 100 DI jobs is far below
+_MOST_KEPT = 4  # connections
+_KEPT_FOR = 4.0  # seconds; servers and what stands before them close an idle connection after five or more
+_READS = 3  # times the seconds to wait for the next byte, for a whole answer
 
 # Raised before a single byte of the request left; after anything else the request may have arrived.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-BROKEN = (httpx.TransportError, httpx.DecodingError, NotRead)
+BROKEN = (httpx.TransportError, httpx.DecodingError)
 
 
-def exchange(request: Request, context: ssl.SSLContext, proxy: str | None = None) -> Answer:
+class TooSlow(httpx.ReadTimeout):
+    """The answer takes too long to arrive."""
+
+    def __init__(self, message: str = "the answer takes too long to arrive", **more: Any) -> None:
+        super().__init__(message, **more)
+
+
+class AnswerOfAnother(Exception):
+    """What was read on a kept connection is not certain to be the answer to this request: it has to be sent again."""
+
+
+@dataclass(frozen=True)
+class Answer:
     """
-    Send a request over a new connection and read its answer to the end, blocking.
+    An answer, read to its end.
 
-    :param request: its ``timeout`` limits the single steps, and by :func:`~.limits.longest_exchange` the whole.
+    :param headers: names and values as they came.
+    """
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    @property
+    def text_headers(self) -> dict[str, str]:
+        """Headers as text, their names in lower case."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.headers}
+
+
+@dataclass(frozen=True)
+class RawRequest:
+    """
+    A request as it travels.
+
+    :param origin: the library's own value for where it goes, without path and query: libraries print it.
+    :param target: path and query, byte for byte as they were signed.
+    :param timeout: seconds by ``connect``, ``read`` and ``write``.
+    """
+
+    method: str
+    origin: httpx.URL
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    timeout: Mapping[str, float | None]
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the request and its answer may take together; TLS may take the time to connect once more."""
+        return 2 * (self.timeout["connect"] or 0) + _READS * (self.timeout["read"] or 0)
+
+    def for_library(
+        self,
+        *,
+        proxied: bool = False,
+        stream: httpx.SyncByteStream | None = None,
+        trace: Callable[[str, dict[str, Any]], None] | None = None,
+    ) -> httpx.Request:
+        """
+        Return the request as the library's transports want it.
+
+        :param proxied: whether it goes through a proxy.
+        :param stream: its body, if not the bytes as they are.
+        :param trace: told of each step, as the library documents it.
+        """
+        extensions: dict[str, Any] = {"timeout": self.timeout}
+        if trace is not None:
+            extensions["trace"] = trace
+        url, target = self.origin, self.target.encode("ascii")
+        if proxied:
+            # The library takes an own target for the one of its CONNECT, too, which is all that a proxy may see.
+            url = url.copy_with(raw_path=target)
+        else:
+            # Signed query and token stand apart from the URL, which others print, such as libraries that trace calls.
+            extensions["target"] = target
+        stream = stream or httpx.ByteStream(self.body)
+        return httpx.Request(self.method, url, headers=self.headers, stream=stream, extensions=extensions)
+
+
+def read(transport: httpx.BaseTransport, request: httpx.Request, deadline: float = float("inf")) -> Answer:
+    """
+    Send a request by one of the library's transports, and read the answer to its end.
+
+    :param deadline: seconds of the steady clock.
+    :raises httpx.DecodingError: the answer is too large, or in a content coding: nobody asked for one, and a few bytes
+        of it may unfold to gigabytes.
+    """
+    response = transport.handle_request(request)
+    try:
+        # By the raw headers: looking one up by name makes the library guess the encoding of them all.
+        for name, value in response.headers.raw:
+            if name.lower() == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+                raise httpx.DecodingError("the answer is encoded (Content-Encoding), which was not asked for")
+        chunks, size = [], 0
+        for chunk in response.stream:  # type: ignore[union-attr]
+            size += len(chunk)
+            if size > LARGEST_ANSWER:
+                raise httpx.DecodingError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+            if time.monotonic() > deadline:
+                raise TooSlow
+            chunks.append(chunk)
+        return Answer(response.status_code, response.headers.raw, b"".join(chunks))
+    finally:
+        response.close()
+
+
+class Connection:
+    """
+    A connection to one host, opened by its first exchange, for one exchange at a time.
+
     :param context: verifies the server, and a proxy that speaks TLS.
     :param proxy: address of a proxy, with user and password if it wants them; ``None`` to go straight.
-    :raises httpx.TransportError: no answer came.
-    :raises NotRead: the answer is too large, too slow or encoded.
     """
-    deadline = _Deadline(longest_exchange(request.timeout))
-    with httpx.HTTPTransport(**_options(context, proxy)) as transport, deadline:
+
+    def __init__(self, context: ssl.SSLContext, proxy: str | None = None) -> None:
+        # Only a proxy that speaks TLS itself may be given a context.
+        for_proxy = context if proxy and httpx.URL(proxy).scheme == "https" else None
+        self._transport = httpx.HTTPTransport(
+            verify=context,
+            trust_env=False,
+            limits=_ONE,
+            proxy=httpx.Proxy(proxy, ssl_context=for_proxy) if proxy else None,
+        )
+        self._is_proxied = proxy is not None
+        self._socket: socket.socket | None = None
+        self._is_over = False
+        self._is_kept = False
+        self._process, self._used = os.getpid(), 0.0
+
+    def exchange(self, request: RawRequest) -> Answer:
+        """
+        Send a request and read its answer to the end, within :attr:`RawRequest.longest` seconds.
+
+        :raises httpx.TransportError: no answer came in time.
+        :raises httpx.DecodingError: the answer is too large or encoded.
+        :raises AnswerOfAnother: the connection had served before, and what came may answer something else.
+        """
+        stream = _Body(request.body, self._socket, request.timeout["read"]) if self._is_kept else None
+        found = request.for_library(proxied=self._is_proxied, stream=stream, trace=self._watch)
+        deadline = time.monotonic() + request.longest
+        watchdog.begin(self, deadline)
         try:
-            answer = read(transport, for_library(request, proxied=proxy is not None, trace=deadline.watch))
-        except httpx.TransportError:
-            if deadline.is_over:
+            answer = read(self._transport, found, deadline)
+        except BROKEN as error:
+            if self._is_over:
                 raise TooSlow from None
+            if self._is_kept and not isinstance(error, httpx.TimeoutException):
+                raise AnswerOfAnother from None
             raise
-    if deadline.is_over:  # what was read may be the half of it: some answers end where the connection does
-        raise TooSlow
-    return answer
+        finally:
+            watchdog.end(self)
+        if self._is_over:  # what was read may be the half of it: some answers end where the connection does
+            raise TooSlow
+        if self._is_kept and self._is_readable():
+            raise AnswerOfAnother
+        self._used = time.monotonic()
+        return answer
 
+    def can_serve_again(self) -> bool:
+        """Say whether the connection can serve again; the next exchange looks out for what may be left over."""
+        is_fresh = self._process == os.getpid() and time.monotonic() - self._used < _KEPT_FOR
+        self._is_kept = is_fresh and self._socket is not None and not self._is_readable()
+        return self._is_kept
 
-async def aexchange(request: Request, context: ssl.SSLContext, proxy: str | None = None) -> Answer:
-    """Send a request and read its answer in an event loop; see :func:`exchange`."""
-    try:
-        async with asyncio.timeout(longest_exchange(request.timeout)):
-            async with httpx.AsyncHTTPTransport(**_options(context, proxy)) as transport:
-                return await aread(transport, for_library(request, proxied=proxy is not None))
-    except TimeoutError:
-        raise TooSlow from None
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+        if self._socket is not None:
+            self._socket.close()
 
+    def shut_down(self) -> None:
+        """Break the exchange off that is going on in another thread."""
+        self._is_over = True
+        if self._socket is not None:
+            with suppress(OSError):  # it has ended already
+                self._socket.shutdown(socket.SHUT_RDWR)
 
-def read(transport: httpx.BaseTransport, request: httpx.Request) -> Answer:
-    """Send a request by one of the library's transports and read the answer to its end, within limits."""
-    answer = transport.handle_request(request)
-    limit = _limit(request)
-    try:
-        _refuse_encoded(answer)
-        chunks = [limit.passed(chunk) for chunk in answer.stream]  # type: ignore[union-attr]
-        return Answer(answer.status_code, answer.headers.raw, b"".join(chunks))
-    finally:
-        answer.close()
-
-
-async def aread(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> Answer:
-    """Send and read in an event loop; see :func:`read`."""
-    answer = await transport.handle_async_request(request)
-    limit = _limit(request)
-    try:
-        _refuse_encoded(answer)
-        chunks = [limit.passed(chunk) async for chunk in answer.stream]  # type: ignore[union-attr]
-        return Answer(answer.status_code, answer.headers.raw, b"".join(chunks))
-    finally:
-        await answer.aclose()
-
-
-def _limit(request: httpx.Request) -> Limit:
-    return Limit(request.extensions["timeout"]["read"] or 0)
-
-
-def _refuse_encoded(answer: httpx.Response) -> None:
-    if is_encoded(answer.headers.raw):
-        raise Encoded("the answer is encoded (Content-Encoding), which was not asked for")
-
-
-def _options(context: ssl.SSLContext, proxy: str | None) -> dict[str, Any]:
-    # Only one that speaks TLS itself may be given a context.
-    for_proxy = context if proxy and httpx.URL(proxy).scheme == "https" else None
-    through = httpx.Proxy(proxy, ssl_context=for_proxy) if proxy else None
-    return {"verify": context, "proxy": through, "trust_env": False}
-
-
-def for_library(
-    request: Request, *, proxied: bool = False, trace: Callable[[str, dict[str, Any]], None] | None = None
-) -> httpx.Request:
-    """
-    Return a request as the library's transports want it.
-
-    :param proxied: whether it goes through a proxy.
-    :param trace: told of each step, as the library documents it.
-    """
-    extensions: dict[str, Any] = {"timeout": dict(request.timeout)}
-    url = request.url
-    if proxied:
-        # The library takes an own target for the one of its CONNECT, too, which is all that a proxy may see.
-        url = url.copy_with(raw_path=request.target)
-    else:
-        # Signed query and token stand apart from the URL, which others print, such as libraries that trace requests.
-        extensions["target"] = request.target
-    if trace is not None:
-        extensions["trace"] = trace
-    return httpx.Request(
-        request.method, url, headers=request.headers, stream=httpx.ByteStream(request.body), extensions=extensions
-    )
-
-
-class _Deadline:
-    """
-    Breaks a connection off once its exchange has taken too long.
-
-    The library limits the wait for the next byte only, which a server that sends one now and then never runs into. The
-    one way to end a read in another thread is to shut the connection down, so a timer does.
-
-    :param seconds: from entering to the end.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.is_over = False
-        self._connection: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-
-    def watch(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take the connection from the library as it is opened; see https://www.python-httpx.org/advanced/extensions/."""
+    def _watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take the socket from the library as it is opened; see https://www.python-httpx.org/advanced/extensions/."""
         if event.endswith("connect_tcp.complete"):
             # A duplicate, because the library's own becomes another one with TLS.
-            self._connection = info["return_value"].get_extra_info("socket").dup()
-            if self.is_over:
-                self._end()
+            self._socket = info["return_value"].get_extra_info("socket").dup()
+            if self._is_over:
+                self.shut_down()
 
-    def _end(self) -> None:
-        self.is_over = True
-        if self._connection is not None:
-            with suppress(OSError):  # it has ended already
-                self._connection.shutdown(socket.SHUT_RDWR)
+    def _is_readable(self) -> bool:
+        assert self._socket is not None  # noqa: S101 - it served before
+        return _wait_readable(self._socket, 0)
 
-    def __enter__(self) -> None:
-        self._timer.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        if self._connection is not None:
-            self._connection.close()
+class ConnectionPool:
+    """
+    Connections to one host for exchanges in many threads: one for each exchange, or a kept one for repeatable requests.
+
+    :param context: verifies the server.
+    :param proxy: address of the proxy to go through.
+    """
+
+    def __init__(self, context: ssl.SSLContext, proxy: str | None = None) -> None:
+        self._context, self._proxy = context, proxy
+        self._kept: list[Connection] = []  # appending and taking are atomic, so that no lock can be held in a fork
+
+    def exchange(self, request: RawRequest, *, repeatable: bool) -> Answer:
+        """
+        Send a request and read its answer; see :meth:`Connection.exchange`.
+
+        :param repeatable: the request changes nothing, so it may go over a connection that has served before, and
+            again over a new one where the answer there cannot be trusted.
+        """
+        if repeatable and (kept := self._take()) is not None:
+            try:
+                answer = kept.exchange(request)
+            except AnswerOfAnother:
+                kept.close()
+            except BaseException:
+                kept.close()
+                raise
+            else:
+                self._keep(kept)
+                return answer
+        connection = Connection(self._context, self._proxy)
+        try:
+            answer = connection.exchange(request)
+        except BaseException:
+            connection.close()
+            raise
+        self._keep(connection) if repeatable else connection.close()
+        return answer
+
+    def _keep(self, connection: Connection) -> None:
+        if len(self._kept) < _MOST_KEPT:
+            self._kept.append(connection)
+        else:
+            connection.close()
+
+    def _take(self) -> Connection | None:
+        while True:
+            try:
+                connection = self._kept.pop()
+            except IndexError:
+                return None
+            if connection.can_serve_again():
+                return connection
+            connection.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        while self._kept:
+            self._kept.pop().close()
+
+
+_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
+
+
+class _Body(httpx.SyncByteStream):
+    """
+    The body of a request on a connection that has served before; its end is when the answer begins to arrive.
+
+    The library may hold bytes that came behind the answer before, and would read them as the answer to this request
+    without a look at the socket. So the answer is let arrive first: is some of it still there after "the answer" was
+    read, then something else was.
+    """
+
+    def __init__(self, body: bytes, sock: socket.socket | None, seconds: float | None) -> None:
+        self._body, self._socket, self._seconds = body, sock, seconds
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._body
+        if self._socket is not None:
+            _wait_readable(self._socket, self._seconds)
+
+
+def _wait_readable(sock: socket.socket, seconds: float | None) -> bool:
+    # Not select(): it refuses a process that has many files open.
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(None if seconds is None else seconds * 1000))

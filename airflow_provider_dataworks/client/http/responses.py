@@ -1,4 +1,7 @@
-"""What an answer means: payload or error, job or status; nothing here sends, sleeps or decides to repeat.
+"""Reads what an answer means: its payload or the error it is, a DI job, a page; never sends or repeats anything.
+
+The service's own refusal, its envelope with an error code and a request id, is the one answer after which a call is
+known to have had no effect. That is decided here and nowhere else.
 
 Follows the vendor's pages of StopDIJob, StartDIJob, GetDIJob, ListDIJobs and ListProjects in API 2020-05-18 and
 2024-05-18; they differ in the envelopes, and the second spells a stopped job ``Stop`` in GetDIJob but ``Stopped`` in
@@ -8,144 +11,124 @@ ListDIJobs.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors import ErrorInfo
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.errors.codes import meaning
 from airflow_provider_dataworks.client.http.decoding import (
     Payload,
     Reply,
     clock_skew,
-    decode,
     items,
     media_type,
     off_by,
     retry_after,
-    sentence,
     text,
 )
-from airflow_provider_dataworks.client.http.envelope import LONGEST_CODE, NO_ERROR, error_code, request_id
-from airflow_provider_dataworks.client.safe_values import whole_number
+from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
     DataWorksInvalidRequest,
     DataWorksUnavailable,
-    DIJobFailed,
 )
+from airflow_provider_dataworks.values import plain_text, sentence, whole_number
+
+if TYPE_CHECKING:
+    from airflow_provider_dataworks.client.operations import Call
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+CLOCK_CODES = ("InvalidTimeStamp.Expired", "IllegalTimestamp")  # of an answer that refuses our clock
+
+_LONGEST_CODE = 100
+_LONGEST_REQUEST_ID = 100
+_NO_ERROR = ("", "0", "200", "OK", "Success")
 _LONGEST_MESSAGE = 600
 _LONGEST_STATUS = 60
 _LONGEST_NAME = 300
 _LONGEST_JOB_ERROR = 2_000
 _MOST_JOBS = 1_000_000  # that any workspace may be said to hold; more than that is no number of jobs
 _MOST_ON_A_PAGE = 1_000  # ten times what is asked for
-_MOST_UNKNOWN_STATUSES = 100
 _DENIAL = ("AuthAction", "NoPermissionType", "PolicyType")
 
 
-class JobStatus(StrEnum):
-    """``JobStatus`` of a DI job, as both API versions document it."""
-
-    INITIALIZED = "Initialized"
-    RUNNING = "Running"
-    STOPPING = "Stopping"
-    STOPPED = "Stopped"
-    FAILED = "Failed"
-    FINISHED = "Finished"
-
-    @classmethod
-    def read(cls, spelled: str) -> JobStatus | str:
-        """Return the status for the service's text; one that is not documented stays text and is logged once."""
-        try:
-            return _STATUS_BY_TEXT[spelled]
-        except KeyError:
-            if spelled not in _unknown_seen and len(_unknown_seen) < _MOST_UNKNOWN_STATUSES:
-                _unknown_seen.add(spelled)
-                log.warning("JobStatus %r is not documented; it is waited on like a job that still changes.", spelled)
-            return spelled
+def error_code(payload: Payload) -> str | None:
+    """Return the error code, in any of the spellings that the service has; some good answers carry one too."""
+    return text(payload, "Code", "code", "ErrorCode", "errorCode", longest=_LONGEST_CODE)
 
 
-_STATUS_BY_TEXT = {**{status.value: status for status in JobStatus}, "Stop": JobStatus.STOPPED}
-_unknown_seen: set[str] = set()
+def request_id(payload: Payload) -> str | None:
+    """Return the service's request id as printable ASCII of bounded length, by which its support can look it up."""
+    found = text(payload, "RequestId", "requestId")
+    return found and plain_text(re.sub(r"[^!-~]", "?", found), _LONGEST_REQUEST_ID)
 
 
-@dataclass(frozen=True)
-class DIJob:
+def refusal_code(reply: Reply) -> str | None:
+    """Return the error code of an answer that is not a good one, where it has one."""
+    return None if reply.payload is None or _is_good(reply, reply.payload) else error_code(reply.payload)
+
+
+def is_refusal(reply: Reply) -> bool:
     """
-    One DI job as the service described it.
+    Say whether it is the service itself that refused a call: its envelope, with an error code and a request id.
 
-    :param status: a :class:`JobStatus`, or the service's own text where it is not a documented one.
-    :param id: a positive 64-bit integer.
-    :param project_id: the same; ``None`` where the service told none, or no such number.
-    :param error_message: why the job failed, in one line; only API 2020-05-18 tells.
-    :param raw: the service's own fields as JSON values, every text in them safe to log and store.
+    Any other answer that is not a good one may be a gateway's or a proxy's, and come after the call had its effect: a
+    2xx with half a body, a redirect, a 4xx or 5xx page.
     """
-
-    id: int
-    status: JobStatus | str
-    project_id: int | None = None
-    name: str | None = None
-    error_message: str | None = None
-    job_type: str | None = None
-    raw: Payload = field(default_factory=dict, repr=False, compare=False)
+    payload = reply.payload
+    if payload is None or reply.status < 200 or 300 <= reply.status < 400:
+        return False
+    return error_code(payload) not in (None, *_NO_ERROR) and request_id(payload) is not None
 
 
-@dataclass(frozen=True)
-class Verdict:
+def _is_good(reply: Reply, payload: Payload) -> bool:
+    success = text(payload, "Success", "success", longest=_LONGEST_CODE)
+    if reply.status >= 400 or (success is not None and success.lower() == "false"):
+        return False
+    return success is not None or error_code(payload) in (None, *_NO_ERROR)
+
+
+def read_answer(call: Call[T], reply: Reply) -> T:
     """
-    Whether a DI job has come to where it is wanted; the one place that decides it.
+    Return what a call wants to know from its answer.
 
-    :param accept: statuses that are wanted.
-    :param fail_on: statuses that waiting does not change; the others are waited on.
+    :raises DataWorksError: of the class that code, message and HTTP status together mean; ``DataWorksUnavailable`` for
+        any answer to a call that changes something by which it may have had its effect.
     """
-
-    accept: tuple[str, ...] = (JobStatus.STOPPED, JobStatus.FINISHED)
-    fail_on: tuple[str, ...] = (JobStatus.FAILED, JobStatus.STOPPED, JobStatus.FINISHED)
-
-    def __call__(self, job: DIJob) -> bool:
-        """
-        Say whether the job's status is wanted; one that still changes is not.
-
-        :raises DIJobFailed: for an end that is not wanted.
-        """
-        if job.status in self.accept:
-            return True
-        if job.status not in self.fail_on:
-            return False
-        if job.status is JobStatus.FAILED:
-            raise DIJobFailed(
-                f"it ended Failed: {sentence(job.error_message or 'DataWorks gave no text')}",
-                di_job_id=job.id,
-                **TROUBLES["job-failed"].advice,
-            )
-        raise DIJobFailed(
-            f"it is {job.status}, which is not accepted and does not change by waiting.",
-            di_job_id=job.id,
-            **TROUBLES["end-not-accepted"].advice,
-        )
+    try:
+        payload = parse(call.action, call.di_job_id, reply)
+    except DataWorksError as error:
+        if call.changes and not isinstance(error, DataWorksUnavailable) and not is_refusal(reply):
+            raise _without_verdict(error) from None
+        raise
+    try:
+        return call.read(call.action, payload)
+    except DataWorksUnavailable as error:
+        error.status, error.di_job_id = reply.status, call.di_job_id
+        raise
 
 
-@dataclass(frozen=True)
-class Page:
-    """
-    One page of a list: its DI jobs and how many there are in all.
+def _without_verdict(error: DataWorksError) -> DataWorksUnavailable:
+    return DataWorksUnavailable(
+        f"{sentence(error.message)} It is not the service's own refusal, so the request may have had its effect.",
+        sent=True,
+        code=error.code,
+        status=error.status,
+        request_id=error.request_id,
+        action=error.action,
+        di_job_id=error.di_job_id,
+        retry_after=error.retry_after,
+        **CATALOG["unreadable-answer"].kwargs,
+    )
 
-    :param unread: how many more jobs stand on it that cannot be read.
-    """
 
-    jobs: tuple[DIJob, ...]
-    total: int
-    unread: int = 0
-
-
-def decipher(action: str, di_job_id: int | None, reply: Reply) -> Payload:
+def parse(action: str, di_job_id: int | None, reply: Reply) -> Payload:
     """
     Read an answer.
 
@@ -158,18 +141,14 @@ def decipher(action: str, di_job_id: int | None, reply: Reply) -> Payload:
             action=action,
             di_job_id=di_job_id,
             status=reply.status,
-            **TROUBLES["redirect"].advice,
+            **CATALOG["redirect"].kwargs,
         )
-    payload = decode(reply) if reply.status >= 200 else None
+    payload = reply.payload if reply.status >= 200 else None
     if payload is None:
         raise _without_payload(action, di_job_id, reply)
-    code = error_code(payload)
-    success = text(payload, "Success", "success", longest=LONGEST_CODE)
-    refused = success is not None and success.lower() == "false"
-    coded = code is not None and code not in NO_ERROR and success is None
-    if reply.status < 400 and not refused and not coded:
+    if _is_good(reply, payload):
         return payload
-    raise _error(action, di_job_id, reply, payload, code)
+    raise _error(action, di_job_id, reply, payload, error_code(payload))
 
 
 def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, code: str | None) -> DataWorksError:
@@ -189,10 +168,10 @@ def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, c
         "action": action,
         "di_job_id": di_job_id,
         "retry_after": retry_after(reply),
-        **found.advice,
+        **found.kwargs,
     }
     if found.error is DataWorksAuthError:
-        about_clock = code in ("InvalidTimeStamp.Expired", "IllegalTimestamp")
+        about_clock = code in CLOCK_CODES
         skew, told = (clock_skew(reply), off_by(reply)) if about_clock else (None, "")
         return DataWorksAuthError(f"{message[:_LONGEST_MESSAGE]}{told}", clock_skew=skew, **facts)
     return found.error(message[:_LONGEST_MESSAGE], **facts)
@@ -208,15 +187,15 @@ def _without_payload(action: str, di_job_id: int | None, reply: Reply) -> DataWo
         di_job_id=di_job_id,
         status=reply.status,
         retry_after=retry_after(reply),
-        **_told_by_another(found, reply.status).advice,
+        **_info_of_another(found, reply.status).kwargs,
     )
 
 
-def _told_by_another(found: Trouble, status: int) -> Trouble:
+def _info_of_another(found: ErrorInfo, status: int) -> ErrorInfo:
     # Whoever answers without DataWorks' envelope is no authority on keys and jobs: only its status says something.
     if status < 400:
-        return TROUBLES["unreadable-answer"]
-    return found if found.error.retryable else TROUBLES["not-dataworks"]
+        return CATALOG["unreadable-answer"]
+    return found if found.error.retryable else CATALOG["not-dataworks"]
 
 
 def _denied(payload: Payload) -> str:
@@ -225,18 +204,18 @@ def _denied(payload: Payload) -> str:
     if not isinstance(detail, Mapping):
         return ""
     spellings = ((name, name[:1].lower() + name[1:]) for name in _DENIAL)
-    action, *why = (text(detail, *names, longest=LONGEST_CODE) for names in spellings)
+    action, *why = (text(detail, *names, longest=_LONGEST_CODE) for names in spellings)
     reason = ", ".join(filter(None, why))
     return f" RAM denied {action}{f' ({reason})' if reason else ''}." if action else ""
 
 
-def half_an_answer(action: str, missing: str, payload: Payload) -> DataWorksUnavailable:
+def incomplete(action: str, missing: str, payload: Payload) -> DataWorksUnavailable:
     """Error for a good answer that lacks what it must hold; the call may have had its effect."""
     return DataWorksUnavailable(
         f"the answer is incomplete or contradictory: {missing}.",
         action=action,
         request_id=request_id(payload),
-        **TROUBLES["unreadable-answer"].advice,
+        **CATALOG["unreadable-answer"].kwargs,
     )
 
 
@@ -244,7 +223,7 @@ def read_request_id(action: str, payload: Payload) -> str:
     """Return the request id of a plain answer, such as StopDIJob's."""
     found = request_id(payload)
     if found is None:
-        raise half_an_answer(action, "there is no RequestId", payload)
+        raise incomplete(action, "there is no RequestId", payload)
     return found
 
 
@@ -252,12 +231,12 @@ def read_di_job(action: str, payload: Payload, envelope: str, asked: int) -> DIJ
     """Return the DI job of a GetDIJob answer: in ``Data`` in 2020-05-18, in ``PagingInfo`` in 2024-05-18."""
     inner = payload.get(envelope)
     if not isinstance(inner, Mapping):
-        raise half_an_answer(action, f"there is no {envelope}", payload)
+        raise incomplete(action, f"there is no {envelope}", payload)
     job = _di_job(inner)
     if job is None:
-        raise half_an_answer(action, "a DI job has no id or no JobStatus", payload)
+        raise incomplete(action, "a DI job has no id or no JobStatus", payload)
     if job.id != asked:
-        raise half_an_answer(action, f"it is about DI job {job.id}, but {asked} was asked for", payload)
+        raise incomplete(action, f"it is about DI job {job.id}, but {asked} was asked for", payload)
     return job
 
 
@@ -266,10 +245,10 @@ def read_page(action: str, payload: Payload, envelope: str) -> Page:
     inner = payload.get(envelope)
     total, found = _total(action, payload, envelope), items(inner.get("DIJobs") if inner else None)
     if len(found) > _MOST_ON_A_PAGE or not all(isinstance(item, Mapping) for item in found):
-        raise half_an_answer(action, f"{envelope}.DIJobs holds something else than a page of DI jobs", payload)
+        raise incomplete(action, f"{envelope}.DIJobs holds something else than a page of DI jobs", payload)
     jobs = tuple(job for job in map(_di_job, found) if job is not None)
     if found and not jobs:
-        raise half_an_answer(action, "no DI job of it has an id and a JobStatus", payload)
+        raise incomplete(action, "no DI job of it has an id and a JobStatus", payload)
     return Page(jobs, total, unread=len(found) - len(jobs))
 
 
@@ -281,10 +260,10 @@ def read_total(action: str, payload: Payload, envelope: str) -> int:
 def _total(action: str, payload: Payload, envelope: str) -> int:
     inner = payload.get(envelope)
     if not isinstance(inner, Mapping):
-        raise half_an_answer(action, f"there is no {envelope}", payload)
+        raise incomplete(action, f"there is no {envelope}", payload)
     total = whole_number(inner.get("TotalCount"), least=0, most=_MOST_JOBS)
     if total is None:
-        raise half_an_answer(action, f"there is no {envelope}.TotalCount, or one that cannot be", payload)
+        raise incomplete(action, f"there is no {envelope}.TotalCount, or one that cannot be", payload)
     return total
 
 

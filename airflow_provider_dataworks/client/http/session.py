@@ -1,249 +1,282 @@
-"""How calls travel: sends what flows yield, and returns what came or raises what went wrong; holds no policy.
+"""Sends requests to one DataWorks endpoint: waits for the rate limiter, signs, exchanges, renews keys or clock once.
 
-Each call has a connection of its own, see :mod:`.exchange`. They go past the HTTP library's clients, which take as much
-time again for each call, and print every URL to the log.
+It is a transport of the HTTP library, below its client, so that log lines and errors of the library show the unsigned
+URL. It must never repeat a request for another reason than refused keys or a refused clock, nor follow a redirect.
 """
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from functools import partial
+import functools
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl
 
-# A move to httpx2 is three imports, loggers' names (httpcore2), NO_PROXY patterns, and get_conn()'s type.
 import httpx
 
-from airflow_provider_dataworks.client.asking import Send
-from airflow_provider_dataworks.client.auth.cache import Held
-from airflow_provider_dataworks.client.auth.credentials import Credentials, Fetch, Load, without_keys
-from airflow_provider_dataworks.client.auth.signer import FORM, Signer
-from airflow_provider_dataworks.client.auth.signing import form_body
-from airflow_provider_dataworks.client.config import Settings, is_loopback, user_agent
-from airflow_provider_dataworks.client.driving import arun, run
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
-from airflow_provider_dataworks.client.errors.codes import on_the_way
-from airflow_provider_dataworks.client.http.decoding import Reply
-from airflow_provider_dataworks.client.http.exchange import (
-    BROKEN,
-    NEVER_SENT,
-    aexchange,
-    aread,
-    exchange,
-    for_library,
-    read,
-)
-from airflow_provider_dataworks.client.http.messages import Answer, Request, raw
-from airflow_provider_dataworks.client.http.own_calls import SignedTransport, client_of
-from airflow_provider_dataworks.client.http.proxies import proxy_for
-from airflow_provider_dataworks.client.http.tls import context_for
+from airflow_provider_dataworks.client.auth.cache import CredentialCache, Held
+from airflow_provider_dataworks.client.auth.credentials import Credentials, redact
+from airflow_provider_dataworks.client.auth.signing import FORM, RPC, Params, form_body, sign
+from airflow_provider_dataworks.client.config import ClientConfig, refusal, user_agent
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
+from airflow_provider_dataworks.client.errors.codes import is_about_keys, network_error
+from airflow_provider_dataworks.client.http.decoding import Reply, clock_skew
+from airflow_provider_dataworks.client.http.environment import proxy_for, tls_context
+from airflow_provider_dataworks.client.http.exchange import BROKEN, NEVER_SENT, Answer, ConnectionPool, RawRequest, read
+from airflow_provider_dataworks.client.http.rate_limit import RateLimiter, TooLongToWait
+from airflow_provider_dataworks.client.http.responses import CLOCK_CODES, refusal_code
 from airflow_provider_dataworks.client.operations import Call
-from airflow_provider_dataworks.client.safe_values import plain_text
-from airflow_provider_dataworks.exceptions import DataWorksUnavailable
+from airflow_provider_dataworks.exceptions import DataWorksThrottled, DataWorksUnavailable
+from airflow_provider_dataworks.values import plain_text
 
-Client = httpx.Client
+log = logging.getLogger(__name__)
+
+HttpClient = httpx.Client
+
+LONGEST_PAUSE = 45.0  # seconds
+_LONGEST_TEXT = 300  # characters of an error of the library's
 _LEAST_TO_CONNECT = 0.25  # seconds, also for a request that may leave at this very moment only
-_AT_ONCE = 64  # connections of one session in an event loop
 
 
-def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
+def always() -> float:
+    """Return that a request may leave at any time."""
+    return float("inf")
+
+
+@dataclass(frozen=True)
+class _Unsigned:
     """
-    Return this process's one TLS context for these authorities; certificates and names are always verified.
+    What is to be sent.
 
-    :param ca_file: see :func:`~.tls.context_for`; by default the authorities of the HTTP library are trusted.
-    :raises DataWorksInvalidRequest: naming field or variable, where it leads to no certificates.
+    :param query: parameters of the URL; as pairs where a name may stand there more than once.
+    :param headers: names in lower case; ``x-acs-action`` among them.
+    :param body: exactly the bytes that are sent.
+    :param changes: whether it changes something, so that it goes over a connection of its own.
+    :param time_to_send: returns the seconds in which the request may still leave, and raises where there are none;
+        asked last, right before the bytes leave.
+    :param timeout: seconds by ``connect`` and ``read``, where they are not the connection's.
     """
-    return context_for(ca_file, _public_authorities)
+
+    method: str
+    path: str
+    query: Params
+    headers: Mapping[str, str]
+    body: bytes
+    changes: bool = True
+    time_to_send: Callable[[], float] = always
+    timeout: Mapping[str, float | None] | None = None
 
 
-def _public_authorities() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
+class Session(httpx.BaseTransport):
+    """
+    A signed way to one account at one endpoint, for all threads.
 
+    :param config: endpoint, versions and limits.
+    :param cache: the keys to sign with.
+    :param limiter: the rate that the processes of this machine keep together.
+    :param clock: epoch seconds.
+    :param sleep: lets seconds pass.
+    :param nonce: draws a text never used before.
+    :param longest_pause: seconds that a call waits at most for its turn, where the service asked everybody to wait.
+    :param transport: one of the HTTP library's to send by, for tests; by default real connections.
+    :raises DataWorksInvalidRequest: naming the field or variable by which nothing can be sent.
+    """
 
-def make_ready(ca_file: str | None = None) -> None:
-    """Load what the first call in an event loop would otherwise load there, holding it for some 40 ms; for a thread."""
-    import anyio
-
-    tls_context(ca_file)
-    # The library's way into asyncio, which it loads itself as it connects for the first time.
-    anyio.run(anyio.sleep, 0)
-
-
-class _Wire:
-    """What both kinds of session share, so that they cannot drift apart: requests out, answers in, errors."""
-
-    def __init__(self, settings: Settings, signer: Signer) -> None:
-        self._settings, self._signer = settings, signer
-        self._url = httpx.URL(f"{settings.endpoint}/")
-        # A proxy for the internet has no business with an emulator on this machine.
-        self.proxy = None if settings.is_local else proxy_for(settings.endpoint)
-        timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
-        # A request of this size is written at once, into the socket's buffer: no timer is needed for that.
-        self._timeout = {**timeout.as_dict(), "write": None}
+    def __init__(
+        self,
+        config: ClientConfig,
+        cache: CredentialCache,
+        limiter: RateLimiter,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        nonce: Callable[[], str] = functools.partial(secrets.token_hex, 16),
+        longest_pause: float = LONGEST_PAUSE,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._config, self._cache, self._limiter = config, cache, limiter
+        self._clock, self._sleep, self._nonce, self._longest_pause = clock, sleep, nonce, longest_pause
+        self._clock_offset = 0.0  # seconds to add to our clock, once the service told us that it is off
+        self._origin = httpx.URL(f"{config.endpoint}/")
         self._headers = {
-            "host": self._url.netloc.decode("ascii"),
+            "host": self._origin.netloc.decode("ascii"),
             "accept": "application/json",
-            "accept-encoding": "identity",
             "user-agent": user_agent(),
         }
+        # A request of this size is written at once, into the socket's buffer: no timer is needed for that.
+        self._timeout = {"connect": config.connect_timeout, "read": config.read_timeout, "write": None, "pool": None}
+        # A proxy for the internet has no business with an emulator on this machine.
+        proxy = None if config.is_local else proxy_for(config.endpoint)
+        self._pool = ConnectionPool(tls_context(config.ca_file), proxy)
+        self._transport = transport
 
-    @property
-    def context(self) -> ssl.SSLContext:
-        """What verifies the server."""
-        return tls_context(self._settings.ca_file)
+    def new_client(self) -> httpx.Client:
+        """Return a client of the HTTP library's that sends by this session; whoever holds it closes it."""
+        config = self._config
+        return httpx.Client(
+            transport=self,
+            base_url=config.endpoint,
+            timeout=httpx.Timeout(config.read_timeout, connect=config.connect_timeout),
+            follow_redirects=False,
+            trust_env=False,
+            headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": user_agent()},
+        )
 
-    def request(self, send: Send, keys: Credentials) -> Request:
-        """Build and sign the request for a command."""
-        if send.clock_offset is not None:
-            self._signer.clock_offset = send.clock_offset
-        call = send.call
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send what the library's client was given, signed, and return its whole answer.
+
+        :raises httpx.TransportError: no answer came in time.
+        :raises httpx.DecodingError: the answer is too large or encoded.
+        :raises DataWorksError: see :meth:`send`; or the request is for another host than the connection's.
+        """
+        if _origin(request.url) != _origin(self._origin):
+            raise refusal("url", "is not at the connection's endpoint, and no other may see the signature")
+        path, _, query = request.url.raw_path.partition(b"?")
+        given = request.extensions.get("timeout", {})
+        unsigned = _Unsigned(
+            method=request.method,
+            path=path.decode("ascii"),
+            query=parse_qsl(query.decode("ascii"), keep_blank_values=True),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=request.read(),
+            timeout={name: given[name] for name in ("connect", "read") if given.get(name)},
+        )
+        try:
+            reply, answer = self._send_and_renew(unsigned)
+        except BROKEN as error:
+            error.request = request
+            raise
+        return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(reply.body))
+
+    def send(self, call: Call[Any], time_to_send: Callable[[], float] = always) -> Reply:
+        """
+        Sign a call, send it and return its answer; keys or a clock that the service refuses are renewed once.
+
+        :param time_to_send: returns the seconds in which the request may still leave, and raises where there are none;
+            it is asked last, right before the bytes leave.
+        :raises DataWorksUnavailable: no answer came; ``.sent`` says whether the request may have arrived.
+        :raises DataWorksThrottled: the service asked to wait for longer than a call waits; nothing was sent.
+        :raises DataWorksError: there are no keys to sign with, or what ``time_to_send`` raises.
+        """
         headers = {**self._headers, "x-acs-action": call.action, "x-acs-version": call.version}
         query, body = call.params, b""
         # The older signature carries everything in the query, whatever the operation's place for its parameters is.
-        if not (call.in_query or self._signer.in_query):
+        if not (call.in_query or self._config.signature == RPC):
             query, body = {}, form_body(call.params)
             headers["content-type"] = FORM
         if call.method == "POST":
             headers["content-length"] = str(len(body))
-        # The last moment before the bytes leave; a connection that takes long to open must not make them late either.
-        left = max(send.time_to_send(), _LEAST_TO_CONNECT)
-        timeout = {**self._timeout, "connect": min(self._settings.connect_timeout, left)}
-        target, added = self._signer.sign(keys, call.method, "/", query, headers, body)
-        headers.update(added)
-        return Request(call.method, self._url, target.encode("ascii"), raw(headers), body, timeout)
+        request = _Unsigned(call.method, "/", query, headers, body, call.changes, time_to_send)
+        try:
+            return self._send_and_renew(request)[0]
+        except BROKEN as error:
+            raise self._unanswered(error, call) from None
 
-    def reply(self, answer: Answer, held: Held | None = None) -> Reply:
-        """Return an answer as flows want it, without the keys it was asked with where it echoes them."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-        body = without_keys(answer.body, held.keys) if held else answer.body
-        return Reply(answer.status, headers, body, self._signer.clock(), held.generation if held else 0)
-
-    def plain(self, fetch: Fetch) -> tuple[str | None, Request]:
-        """The proxy to go through, and the request, for what is asked of others than DataWorks."""
-        url = httpx.URL(fetch.url)
-        proxy = proxy_for(fetch.url) if fetch.proxied and not is_loopback(url.host) else None
-        headers = {"host": url.netloc.decode("ascii"), "user-agent": user_agent(), "accept-encoding": "identity"}
-        if fetch.method != "GET":
-            headers["content-length"] = str(len(fetch.body))
-        headers.update(fetch.headers)
-        address, timeout = url.copy_with(raw_path=b"/"), httpx.Timeout(fetch.timeout).as_dict()
-        request = Request(fetch.method, address, url.raw_path, raw(headers), fetch.body, timeout)
-        return proxy, request
-
-    def unreached(self, error: Exception, fetch: Fetch) -> DataWorksUnavailable:
-        """Translate a failure of such a request; not a word of the library's text, which may quote an answer."""
-        why = on_the_way(error, sent=not isinstance(error, NEVER_SENT), by_proxy=isinstance(error, httpx.ProxyError))
-        return DataWorksUnavailable(
-            f"no usable answer came from {urlsplit(fetch.url).netloc}: {type(error).__name__} ({why.title}).",
-            sent=False,  # of the call that needs the keys, nothing was
-            action=fetch.action,
-            **TROUBLES[fetch.see].advice,
-        )
-
-    def lost(self, error: Exception, call: Call[Any], keys: Credentials) -> DataWorksUnavailable:
-        """Translate a failure of the HTTP library, saying whether the request may have arrived."""
-        sent = not isinstance(error, NEVER_SENT)
+    def _unanswered(self, error: Exception, call: Call[Any]) -> DataWorksUnavailable:
+        sent, by_proxy = not isinstance(error, NEVER_SENT), isinstance(error, httpx.ProxyError)
         what = "no usable answer came from" if sent else "could not connect to"
-        # The library quotes what it could not read, and a peer may echo the request: with it, the token.
-        said = plain_text(without_keys(str(error).encode(errors="replace"), keys).decode(errors="replace"), 300)
-        if isinstance(error, httpx.ProxyError):  # the words behind its status are the proxy's, which knows a password
-            said = said[:3]
+        info = network_error(error, sent=sent, by_proxy=by_proxy)
+        if isinstance(error, httpx.DecodingError):
+            info = CATALOG["unreadable-answer"]
         return DataWorksUnavailable(
-            f"{what} {self._url.netloc.decode('ascii')}: {type(error).__name__}: {said}",
+            f"{what} {self._headers['host']}: {type(error).__name__}: {error}",
             sent=sent,
             action=call.action,
             di_job_id=call.di_job_id,
-            **on_the_way(error, sent=sent, by_proxy=isinstance(error, httpx.ProxyError)).advice,
+            **info.kwargs,
         )
 
+    def _send_and_renew(self, request: _Unsigned) -> tuple[Reply, Answer]:
+        held = self._cache.get()
+        reply, answer = self._send_once(request, held)
+        code = refusal_code(reply)
+        # What is refused so was not executed, and may be sent again whatever it does.
+        if code in CLOCK_CODES and (skew := clock_skew(reply)) is not None:
+            log.warning("DataWorks refused our clock: trying once more by its own, %.0f s ahead of ours.", skew)
+            self._clock_offset = skew
+        elif is_about_keys(code):
+            log.info("DataWorks refused the keys (%s): looking for newer ones.", code)
+            newer = self._cache.get(refused=held.generation)
+            if newer.generation == held.generation:
+                return reply, answer
+            held = newer
+        else:
+            return reply, answer
+        return self._send_once(request, held)
 
-class Session:
-    """
-    A signed blocking way to one account at one endpoint; it keeps nothing open.
-
-    :param transport: one of the HTTP library's, for tests; by default a real one.
-    """
-
-    def __init__(self, settings: Settings, signer: Signer, transport: httpx.BaseTransport | None = None) -> None:
-        self._wire, self._keyring = _Wire(settings, signer), signer.keyring
-        self._settings, self._signer, self._transport = settings, signer, transport
-        self._context = self._wire.context
-
-    def new_client(self) -> Client:
-        """Return a client of the library's that signs what an author sends; whoever holds it closes it."""
-        way = (lambda: self._held().keys, self._context, self._wire.proxy, self._transport)
-        return client_of(self._settings, SignedTransport(self._settings, self._signer, *way))
-
-    def exchange(self, send: Send) -> Reply:
-        """Send one call and return its answer; raises :class:`DataWorksUnavailable` where none came."""
-        refused = send.refused.generation if send.refused else None
-        held = self._held(refused)
-        if send.refused and held.generation == refused:
-            return send.refused
-        request = self._wire.request(send, held.keys)
+    def _send_once(self, request: _Unsigned, held: Held) -> tuple[Reply, Answer]:
+        self._wait_for_turn(request.headers.get("x-acs-action", "a request"))
+        signed = self._sign(request, held.keys)
         try:
-            answer = self._answer(request)
+            if self._transport is not None:
+                answer = read(self._transport, signed.for_library())
+            else:
+                answer = self._pool.exchange(signed, repeatable=not request.changes)
         except BROKEN as error:
-            raise self._wire.lost(error, send.call, held.keys) from None
-        return self._wire.reply(answer, held)
+            raise type(error)(_safe_text(error, held.keys)) from None
+        reply = Reply(answer.status, answer.text_headers, redact(answer.body, held.keys), self._clock())
+        self._limiter.answered(throttled=reply.status == 429 or (refusal_code(reply) or "").startswith("Throttling"))
+        return reply, answer
 
-    def _answer(self, request: Request) -> Answer:
-        if self._transport is not None:
-            return read(self._transport, for_library(request))
-        return exchange(request, self._context, self._wire.proxy)
-
-    def _held(self, refused: int | None = None) -> Held:
-        return self._keyring.ready(refused) or self._keyring.get(partial(run, exchange=self._obey), refused)
-
-    def _obey(self, command: Fetch | Load) -> Any:
-        if isinstance(command, Load):
-            return command.blocking()
-        proxy, request = self._wire.plain(command)
-        try:
-            return self._wire.reply(exchange(request, self._context, proxy))
-        except BROKEN as error:
-            raise self._wire.unreached(error, command) from None
-
-
-class AsyncSession:
-    """
-    The same in one event loop; calls beyond some dozens at once wait for others to end.
-
-    :param transport: one of the HTTP library's, for tests; by default a real one.
-    """
-
-    def __init__(self, settings: Settings, signer: Signer, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._wire, self._keyring, self._transport = _Wire(settings, signer), signer.keyring, transport
-        self._context, self._at_once = self._wire.context, asyncio.Semaphore(_AT_ONCE)
-
-    async def exchange(self, send: Send) -> Reply:
-        """Send one call and return its answer; raises :class:`DataWorksUnavailable` where none came."""
-        refused = send.refused.generation if send.refused else None
-        held = self._keyring.ready(refused) or await self._keyring.aget(partial(arun, exchange=self._obey), refused)
-        if send.refused and held.generation == refused:
-            return send.refused
-        async with self._at_once:
-            request = self._wire.request(send, held.keys)
+    def _wait_for_turn(self, action: str) -> None:
+        # However slow the rate is set, a call may wait for its own turn.
+        longest = max(self._longest_pause, 2 / self._config.max_qps) if self._longest_pause else 0.0
+        while True:
             try:
-                answer = await self._answer(request)
-            except BROKEN as error:
-                raise self._wire.lost(error, send.call, held.keys) from None
-        return self._wire.reply(answer, held)
+                wait = self._limiter.reserve(longest)
+            except TooLongToWait as error:
+                raise DataWorksThrottled(
+                    f"DataWorks asked callers of this account to wait, {error.seconds:.0f} s more; nothing was sent.",
+                    retry_after=error.seconds,
+                    **CATALOG["throttled"].kwargs,
+                ) from None
+            if wait <= 0:
+                return
+            paused = self._limiter.paused_for()
+            if paused > 0 and self._limiter.is_news(paused):
+                log.info("DataWorks asked callers of this account to wait: %s goes out in %.0f s.", action, wait)
+            self._sleep(wait)
+            if self._limiter.is_due():
+                return
 
-    async def _answer(self, request: Request) -> Answer:
-        if self._transport is not None:
-            return await aread(self._transport, for_library(request))
-        return await aexchange(request, self._context, self._wire.proxy)
+    def _sign(self, request: _Unsigned, keys: Credentials) -> RawRequest:
+        timeout: dict[str, Any] = {**self._timeout, **(request.timeout or {})}
+        # The last moment before the bytes leave; a connection that takes long to open must not make them late either.
+        timeout["connect"] = min(timeout["connect"], max(request.time_to_send(), _LEAST_TO_CONNECT))
+        headers = {"x-acs-version": self._config.api_version, **request.headers, "accept-encoding": "identity"}
+        target, added = sign(
+            self._config.signature,
+            keys,
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=headers,
+            body=request.body,
+            date=datetime.fromtimestamp(self._clock() + self._clock_offset, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            nonce=self._nonce(),
+        )
+        return RawRequest(request.method, self._origin, target, {**headers, **added}, request.body, timeout)
 
-    async def _obey(self, command: Fetch | Load) -> Any:
-        if isinstance(command, Load):
-            return await (command.native() if command.native else asyncio.to_thread(command.blocking))
-        proxy, request = self._wire.plain(command)
-        try:
-            return self._wire.reply(await aexchange(request, self._context, proxy))
-        except BROKEN as error:
-            raise self._wire.unreached(error, command) from None
+    def pause(self, seconds: float) -> None:
+        """Let nobody call this account for these seconds, some minutes at most: the service asked to wait."""
+        self._limiter.pause(seconds)
 
-    async def close(self) -> None:
-        """Do nothing: nothing is kept open."""
+    def release(self) -> None:
+        """Close the connections that are kept; the session can be used again."""
+        self._pool.close()
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _safe_text(error: Exception, keys: Credentials) -> str:
+    """Return the library's text for an error without what a peer may have echoed: it quotes what it could not read."""
+    text = redact(str(error).encode(errors="replace"), keys).decode(errors="replace")
+    # Of a proxy's refusal the status alone: the words behind it are the proxy's, which knows a password.
+    return text[:3] if isinstance(error, httpx.ProxyError) else plain_text(text, _LONGEST_TEXT)

@@ -19,8 +19,8 @@ from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.auth import sts
 from airflow_provider_dataworks.client.auth.answers import row_for
 from airflow_provider_dataworks.client.errors import codes
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors import ErrorInfo
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.emulator.fixtures import (
     EmulatorFactory,
     dataworks_emulator,
@@ -258,7 +258,7 @@ def test_every_row_is_met_by_a_test() -> None:
     elsewhere |= {"connection-not-read-again", "keys-removed", "trigger-not-understood", "wait-broken"}
     elsewhere |= {"restart-not-begun", "stop-without-restart"}
 
-    assert {row[0] for row in (*TASKS, *TASKS_WITHOUT_KEYS)} | elsewhere == set(TROUBLES)
+    assert {row[0] for row in (*TASKS, *TASKS_WITHOUT_KEYS)} | elsewhere == set(CATALOG)
 
 
 # The table
@@ -275,8 +275,8 @@ def test_every_class_leads_to_a_row_of_its_own() -> None:
     for found in classes:
         see = found("m").see
         assert see is not None
-        assert TROUBLES[see].error is found
-    assert {row.error for row in TROUBLES.values()} == {*classes, DataWorksError}
+        assert CATALOG[see].error is found
+    assert {row.error for row in CATALOG.values()} == {*classes, DataWorksError}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
@@ -289,11 +289,11 @@ def test_every_row_has_its_place_in_readme() -> None:
     """By the anchor that errors name."""
     anchors = re.findall(r'<a id="([^"]+)">', README.read_text())
 
-    assert anchors == list(TROUBLES)
+    assert anchors == list(CATALOG)
 
 
-@pytest.mark.parametrize("row", TROUBLES.values(), ids=lambda row: row.see)
-def test_the_codes_a_row_shows_are_those_that_lead_to_it(row: Trouble) -> None:
+@pytest.mark.parametrize("row", CATALOG.values(), ids=lambda row: row.see)
+def test_the_codes_a_row_shows_are_those_that_lead_to_it(row: ErrorInfo) -> None:
     """README may not promise what the client does not do."""
     for shown in filter(None, row.seen.split(", ")):
         if shown == "as in the row above":
@@ -319,15 +319,15 @@ def test_every_code_is_shown_by_its_row() -> None:
 
 
 @pytest.mark.parametrize("rows", [sts.ROLE_CODES, sts.OIDC_CODES], ids=["role", "oidc"])
-def test_every_code_about_roles_is_shown_by_its_row(rows: dict[str, Trouble]) -> None:
+def test_every_code_about_roles_is_shown_by_its_row(rows: dict[str, ErrorInfo]) -> None:
     """But the one for all others, and those that mean the same by another service."""
     for begin, row in rows.items():
         shown = [text.rstrip(".*") for text in row.seen.split(", ")]
         assert not begin or any(begin.startswith(text) or text.startswith(begin) for text in shown), begin
 
 
-@pytest.mark.parametrize("row", TROUBLES.values(), ids=lambda row: row.see)
-def test_a_row_is_short_whole_sentences(row: Trouble) -> None:
+@pytest.mark.parametrize("row", CATALOG.values(), ids=lambda row: row.see)
+def test_a_row_is_short_whole_sentences(row: ErrorInfo) -> None:
     """It is read at night."""
     assert row.cause.endswith(".")
     assert row.remedy.endswith(".")

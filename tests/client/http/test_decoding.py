@@ -9,7 +9,7 @@ import pytest
 from fake_dataworks import START
 
 from airflow_provider_dataworks.client.http.decoding import Reply, clock_skew, decode, items, retry_after, text
-from airflow_provider_dataworks.client.safe_values import whole_number
+from airflow_provider_dataworks.values import whole_number
 
 DEEP = 100_000
 BILLION_LAUGHS = (

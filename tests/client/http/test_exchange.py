@@ -12,7 +12,7 @@ import pytest_asyncio
 from airflow_provider_dataworks.client.asking import Send
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.auth.signer import Signer
-from airflow_provider_dataworks.client.config import Settings
+from airflow_provider_dataworks.client.config import ClientConfig
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.client.http.session import AsyncSession, Session
 from airflow_provider_dataworks.client.operations import APIS
@@ -74,7 +74,7 @@ async def server() -> AsyncIterator[Server]:
 
 def session_with(endpoint: str) -> AsyncSession:
     """Make a session; whoever made it closes it."""
-    settings = Settings(endpoint, read_timeout=5)
+    settings = ClientConfig(endpoint, read_timeout=5)
     return AsyncSession(settings, Signer(settings.signature, StaticCredentials(Credentials("LTAIexample", "secret"))))
 
 
@@ -82,7 +82,7 @@ class Blocking:
     """A blocking session, in threads, so that the tests can ask it as they ask the other."""
 
     def __init__(self, endpoint: str) -> None:
-        settings = Settings(endpoint, read_timeout=5)
+        settings = ClientConfig(endpoint, read_timeout=5)
         keys = StaticCredentials(Credentials("LTAIexample", "secret"))
         self._session = Session(settings, Signer(settings.signature, keys))
 

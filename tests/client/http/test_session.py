@@ -14,14 +14,14 @@ from airflow_provider_dataworks import __version__
 from airflow_provider_dataworks.client import flows
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.auth.signer import Signer
-from airflow_provider_dataworks.client.config import Settings, user_agent
+from airflow_provider_dataworks.client.config import ClientConfig, user_agent
 from airflow_provider_dataworks.client.http.session import Session, make_ready, tls_context
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 
 def session_for(endpoint: str) -> Session:
     """Make a session for an endpoint, without sending anything."""
-    settings = Settings(endpoint, connect_timeout=3, read_timeout=7)
+    settings = ClientConfig(endpoint, connect_timeout=3, read_timeout=7)
     return Session(settings, Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET))))
 
 
