@@ -48,11 +48,11 @@ WARM_UP, CALLS, ROUNDS = 300, 3000, 7
 
 def ours(version: str, port: int) -> Callable[[], object]:
     """Return our call; the connection is in the environment."""
-    from airflow_provider_dataworks.client.http.rate_limit import Pace
+    from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
     hook = DataWorksHook()
-    hook.service = replace(hook.service, pace=Pace(1_000_000, time.monotonic))
+    hook.service = replace(hook.service, pace=RateLimiter(1_000_000, time.monotonic))
     return partial(hook.stop_di_job, JOB)
 
 

@@ -239,12 +239,12 @@ def account(url: str, version: str) -> tuple[Service, ClientConfig, Signer]:
     from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
     from airflow_provider_dataworks.client.auth.signer import Signer
     from airflow_provider_dataworks.client.config import ClientConfig
-    from airflow_provider_dataworks.client.http.rate_limit import Pace
+    from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
     from airflow_provider_dataworks.client.operations import APIS
 
     settings = ClientConfig(url, version)
     signer = Signer(settings.signature, StaticCredentials(Credentials(*KEYS)))
-    return Service(APIS[version], Pace(1_000_000, time.monotonic), time.time), settings, signer
+    return Service(APIS[version], RateLimiter(1_000_000, time.monotonic), time.time), settings, signer
 
 
 def precomputed(url: str, version: str, action: str, job_id: int) -> dict[str, Any]:

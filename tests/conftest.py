@@ -1,4 +1,4 @@
-"""What tests of several parts share: conversations with a fake service, under both drivers."""
+"""What tests of several parts share: a client of a fake service."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ import emulated  # noqa: F401 - gives Airflow a home of the tests' own, before a
 import pytest
 from fake_dataworks import Drive
 
-from airflow_provider_dataworks.client.http import slots
+from airflow_provider_dataworks.client.http import rate_limit
 
 
-@pytest.fixture(params=["blocking", "asyncio"])
-def drive(request: pytest.FixtureRequest) -> Iterator[Drive]:
-    """Run conversations by each of the two drivers; only sleeping moves the clock, and it takes no time."""
-    driver = Drive(request.param)
-    yield driver
-    driver.close()
+@pytest.fixture
+def drive() -> Drive:
+    """A client of a fake service; only sleeping moves its clock, and it takes no time."""
+    return Drive()
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _slots_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _files_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the files by which processes share their pace where only the tests see them."""
-    home = tmp_path_factory.mktemp("slots") / "shared"
+    home = tmp_path_factory.mktemp("rate") / "shared"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slots, "folder", lambda: home)
+        patch.setattr(rate_limit, "folder", lambda: home)
         yield

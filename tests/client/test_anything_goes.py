@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dataworks.values import int64
-from airflow_provider_dataworks.client.auth.credentials import Credentials, without_keys
+from airflow_provider_dataworks.client.auth.credentials import Credentials, redact
 from airflow_provider_dataworks.client.auth.signing import canonical_query, flat
 from airflow_provider_dataworks.client.config import API_VERSIONS, endpoint
 from airflow_provider_dataworks.client.http.decoding import Reply, clock_skew, decode, retry_after
-from airflow_provider_dataworks.client.http.responses import decipher
+from airflow_provider_dataworks.client.http.responses import parse
 from airflow_provider_dataworks.client.operations import APIS, Api, Call
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest
 
@@ -64,7 +64,7 @@ def outcome(work: Callable[[], Any]) -> Any:
 
 def assert_read_or_refused(call: Call[Any], reply: Reply) -> None:
     """Nothing comes out but a result or an error that says what was asked."""
-    found = outcome(lambda: call.read(call.action, decipher(call.action, call.di_job_id, reply)))
+    found = outcome(lambda: call.read(call.action, parse(call.action, call.di_job_id, reply)))
     if isinstance(found, DataWorksError):
         assert str(found)
         assert found.action == call.action
@@ -159,4 +159,4 @@ def test_any_key_is_blanked_out_wherever_it_stands(secret: str, around: str):
     keys = Credentials("id", secret)
     body = f"{around}{secret}{around}".encode(errors="replace")
 
-    assert secret.encode() not in without_keys(body, keys).replace(b"***", b"\x00")
+    assert secret.encode() not in redact(body, keys).replace(b"***", b"\x00")

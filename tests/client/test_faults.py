@@ -25,15 +25,14 @@ from fake_dataworks import (
     spoil,
 )
 
-from airflow_provider_dataworks.client import flows
-from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client import state_change
 from airflow_provider_dataworks.client.auth.signing import SIGNATURES
 from airflow_provider_dataworks.client.config import API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.http import limits
-from airflow_provider_dataworks.client.http.rate_limit import LONGEST_HOLD, Pace
-from airflow_provider_dataworks.client.http.responses import JobStatus
+from airflow_provider_dataworks.client.http.rate_limit import LONGEST_HOLD, RateLimiter
+from airflow_provider_dataworks.client.models import JobStatus
 from airflow_provider_dataworks.client.policy import ATTEMPTS, PATIENCE
-from airflow_provider_dataworks.client.state_change import Change, Plan
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
@@ -81,12 +80,12 @@ LOST_ANSWERS: dict[str, bytes | int] = {
 
 def stop(drive: Drive, **more: Any) -> Change:
     """Drive one stop of the job of these tests."""
-    return drive(changes.stop(drive.service, Plan(JOB, START + 600, 30, **more)))
+    return state_change.stop(drive.client, ChangeRequest(JOB, START + 600, 30, **more))
 
 
 def get(drive: Drive) -> Any:
     """Drive one look at the job of these tests."""
-    return drive(flows.get_di_job(drive.service, JOB))
+    return drive.client.get_di_job(JOB)
 
 
 def assert_every_attempt_was_signed_anew(dataworks: FakeDataWorks) -> None:
@@ -183,9 +182,9 @@ def test_a_wait_of_no_time_is_no_hint(drive: Drive, headers: dict[str, str]):
 
 def test_a_hold_is_waited_out_in_a_call_and_told(drive: Drive, caplog: pytest.LogCaptureFixture):
     """Some seconds that the service asked of another caller."""
-    pace = Pace(1000, drive.clock)
+    pace = RateLimiter(1000, drive.clock)
     drive.use(pace=pace)
-    pace.hold(30)
+    pace.pause(30)
     with caplog.at_level("INFO"):
         get(drive)
 
@@ -197,13 +196,13 @@ def test_a_hold_is_waited_out_in_a_call_and_told(drive: Drive, caplog: pytest.Lo
 @pytest.mark.parametrize("asked", [46, 200, 3600, 9_999_999.999, 1e300])
 def test_a_long_hold_never_outlasts_a_call(drive: Drive, asked: float):
     """It ends at once, for the task to be tried later; nothing was sent, and a stop has no note."""
-    pace, notes = Pace(1000, drive.clock), []
+    pace, notes = RateLimiter(1000, drive.clock), []
     drive.use(pace=pace)
-    pace.hold(asked)
+    pace.pause(asked)
     with pytest.raises(DataWorksThrottled, match="nothing was sent") as caught:
         get(drive)
     with pytest.raises(DataWorksThrottled):
-        stop(drive, remember=notes.append)
+        stop(drive, write_note=notes.append)
 
     assert caught.value.retry_after == min(asked, LONGEST_HOLD)
     assert (drive.slept, drive.dataworks.heard, notes) == ([], [], [])
@@ -211,11 +210,11 @@ def test_a_long_hold_never_outlasts_a_call(drive: Drive, asked: float):
 
 def test_a_hold_that_comes_after_the_look_withdraws_the_note(drive: Drive):
     """The stop itself was not sent."""
-    pace, notes = Pace(1000, drive.clock), []
+    pace, notes = RateLimiter(1000, drive.clock), []
     drive.use(pace=pace)
-    drive.dataworks.script("GetDIJob", lambda request, serve_: pace.hold(300) or serve_())
+    drive.dataworks.script("GetDIJob", lambda request, serve_: pace.pause(300) or serve_())
     with pytest.raises(DataWorksThrottled):
-        stop(drive, remember=notes.append, forget=notes.clear)
+        stop(drive, write_note=notes.append, withdraw_note=notes.clear)
 
     assert (notes, drive.dataworks.actions) == ([], ["GetDIJob"])
 
@@ -434,7 +433,7 @@ def test_a_start_is_never_repeated_blindly(drive: Drive):
     """A start whose answer got lost may have happened; it is the caller's to look."""
     drive.dataworks.script("StartDIJob", lose(httpx.ReadTimeout("t")))
     with pytest.raises(DataWorksUnavailable) as caught:
-        drive(flows.start_di_job(drive.service, JOB, None, None))
+        drive.client.start_di_job(JOB, None, None)
 
     assert caught.value.sent
     assert drive.dataworks.actions == ["StartDIJob"]

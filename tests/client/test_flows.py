@@ -11,15 +11,15 @@ import pytest
 from fake_dataworks import JOB, PROJECT, REQUEST_ID, START, Drive, FakeDataWorks, answer, lose, refuse, serve, spoil
 
 from airflow_provider_dataworks.client import asking, flows
-from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client import state_change
 from airflow_provider_dataworks.client.auth.signing import SIGNATURES
 from airflow_provider_dataworks.client.config import API_2020, API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.http.decoding import Reply
-from airflow_provider_dataworks.client.http.rate_limit import SLACK, Pace
-from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus, Verdict
+from airflow_provider_dataworks.client.http.rate_limit import SLACK, RateLimiter
+from airflow_provider_dataworks.client.models import DIJob, JobStatus, Verdict
 from airflow_provider_dataworks.client.policy import ATTEMPTS, error_of, retrying
-from airflow_provider_dataworks.client.state_change import Plan
+from airflow_provider_dataworks.client.models import ChangeRequest
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksForbidden,
@@ -50,7 +50,7 @@ def ask_to_stop(drive: Drive, memory: Memory | None = None, **more: Any) -> chan
     """Drive one stop of the job of these tests."""
     kept = memory or Memory()
     instance_id = more.pop("instance_id", None)
-    request = Plan(
+    request = ChangeRequest(
         **{
             "di_job_id": JOB,
             "deadline": START + 600,
@@ -60,7 +60,7 @@ def ask_to_stop(drive: Drive, memory: Memory | None = None, **more: Any) -> chan
             **more,
         }
     )
-    return drive(changes.stop(drive.service, request, instance_id))
+    return state_change.stop(drive.client, request, instance_id)
 
 
 @pytest.mark.parametrize("xml", [False, True], ids=["json", "xml"])
@@ -71,11 +71,11 @@ def test_every_question_works_in_both_versions_signatures_and_formats(
 ):
     """One round of all operations, each answered once."""
     drive.use(dataworks=FakeDataWorks(drive.clock, version=version, xml=xml), signature=signature)
-    job = drive(flows.get_di_job(drive.service, str(JOB)))
-    jobs = drive(flows.list_di_jobs(drive.service, PROJECT))
-    stop_id = drive(flows.stop_di_job(drive.service, JOB))
-    start_id = drive(flows.start_di_job(drive.service, JOB, None, None))
-    workspaces = drive(asking.ask(drive.service, drive.service.api.ListProjects()))
+    job = drive.client.get_di_job(str(JOB))
+    jobs = drive.client.list_di_jobs(PROJECT)
+    stop_id = drive.client.stop_di_job(JOB)
+    start_id = drive.client.start_di_job(JOB, None, None)
+    workspaces = drive.client.call(drive.service.api.ListProjects())
 
     assert (job.id, job.status, job.project_id) == (JOB, JobStatus.RUNNING, PROJECT)
     assert jobs == [job]
@@ -88,7 +88,7 @@ def test_every_question_works_in_both_versions_signatures_and_formats(
 def test_an_unknown_job_is_not_found(drive: Drive):
     """A job that is not there is asked for once."""
     with pytest.raises(DataWorksNotFound, match="DI job 5 "):
-        drive(flows.get_di_job(drive.service, 5))
+        drive.client.get_di_job(5)
 
     assert drive.dataworks.actions == ["GetDIJob"]
 
@@ -102,7 +102,7 @@ def test_a_list_is_read_page_by_page(drive: Drive, version: str, count: int, pag
     for number in range(1, count + 1):
         dataworks.add(number, "Running", name=f"job-{number}")
     dataworks.add(9999, "Running", project_id=1)
-    jobs = drive(flows.list_di_jobs(drive.service, PROJECT))
+    jobs = drive.client.list_di_jobs(PROJECT)
 
     assert [job.id for job in jobs] == list(range(1, count + 1))
     assert [heard.params["PageNumber"] for heard in dataworks.heard] == [str(n) for n in range(1, pages + 1)]
@@ -120,7 +120,7 @@ def test_pages_that_shift_meanwhile_give_no_job_twice(drive: Drive):
         return serve_()
 
     drive.dataworks.script("ListDIJobs", serve, shift)
-    jobs = drive(flows.list_di_jobs(drive.service, PROJECT))
+    jobs = drive.client.list_di_jobs(PROJECT)
     ids = [job.id for job in jobs]
 
     assert len(ids) == len(set(ids))
@@ -138,7 +138,7 @@ def test_a_list_that_shrinks_meanwhile_ends(drive: Drive):
 
     drive.dataworks.script("ListDIJobs", serve, nothing_left)
 
-    assert len(drive(flows.list_di_jobs(drive.service, PROJECT))) == 100
+    assert len(drive.client.list_di_jobs(PROJECT)) == 100
     assert drive.dataworks.actions == ["ListDIJobs"] * 2
 
 
@@ -148,7 +148,7 @@ def test_a_name_must_match_exactly(drive: Drive, version: str):
     dataworks = drive.use(api_version=version)
     dataworks.add(1, "Running", name="orders")
     dataworks.add(2, "Running", name="orders_archive")
-    jobs = drive(flows.list_di_jobs(drive.service, PROJECT, "orders"))
+    jobs = drive.client.list_di_jobs(PROJECT, "orders")
 
     assert [job.id for job in jobs] == [1]
 
@@ -156,7 +156,7 @@ def test_a_name_must_match_exactly(drive: Drive, version: str):
 def looked_at(drive: Drive, **more: Any) -> DIJob:
     """Wait until the job is stopped, ten minutes at most."""
     given = {"deadline": START + 600, "poll_interval": 30.0, **more}
-    return drive(flows.wait(drive.service, JOB, lambda job: job.status is JobStatus.STOPPED, **given))
+    return drive.client.wait_until(JOB, lambda job: job.status is JobStatus.STOPPED, **given)
 
 
 def test_waiting_looks_once_per_interval(drive: Drive):
@@ -260,7 +260,7 @@ def test_an_instance_is_stopped_by_the_newer_version_only(drive: Drive):
 def test_a_bad_id_is_refused_before_any_request(drive: Drive, job_id: Any):
     """Nothing is sent for an id that is none."""
     for flow in (
-        changes.stop(drive.service, Plan(job_id, START, 30)),
+        changes.stop(drive.service, ChangeRequest(job_id, START, 30)),
         flows.get_di_job(drive.service, job_id),
         flows.stop_di_job(drive.service, job_id),
         flows.start_di_job(drive.service, job_id, None, None),
@@ -367,10 +367,10 @@ def test_a_status_that_stays_unknown_ends_at_the_deadline(drive: Drive):
 
 def test_a_stop_without_anybody_to_remember_works(drive: Drive):
     """Remembering is the caller's choice."""
-    quiet = drive(changes.stop(drive.service, Plan(JOB, START + 600, 30)))
+    quiet = state_change.stop(drive.client, ChangeRequest(JOB, START + 600, 30))
     drive.dataworks.add(JOB, "Initialized")
     drive.dataworks.may_be_stopped = set()
-    refused = drive(changes.stop(drive.service, Plan(JOB, START + 600, 30)))
+    refused = state_change.stop(drive.client, ChangeRequest(JOB, START + 600, 30))
 
     assert (quiet.sent, refused.sent) == (True, False)
 
@@ -424,23 +424,23 @@ def test_a_stop_that_may_have_arrived_stays_remembered_when_the_network_goes(dri
     assert memory.events == ["remember Running"]
 
 
-# Pace, and the drivers themselves
+# RateLimiter, and the drivers themselves
 
 
 def test_calls_wait_for_their_slot(drive: Drive):
     """A full second of calls makes the next one sleep."""
-    drive.use(pace=Pace(2, drive.clock))
+    drive.use(pace=RateLimiter(2, drive.clock))
     for _ in range(5):
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert drive.slept == pytest.approx([1.0 + SLACK] * 2)
 
 
 def test_a_call_that_is_signed_once_more_waits_for_its_slot_too(drive: Drive):
     """It is one more call, whatever the first was refused for: here a clock that is an hour off."""
-    drive.use(pace=Pace(1, drive.clock))
+    drive.use(pace=RateLimiter(1, drive.clock))
     drive.dataworks.skew = 3600
-    drive(flows.get_di_job(drive.service, JOB))
+    drive.client.get_di_job(JOB)
 
     assert drive.slept == pytest.approx([1.0 + SLACK])
 
@@ -449,7 +449,7 @@ def test_waits_between_tries_are_logged_with_their_reason(drive: Drive, caplog: 
     """The task log says what happened, how long it waits and whose wish that is."""
     drive.dataworks.script("GetDIJob", refuse("Throttling.User", 429, "slow", {"retry-after": "7"}), answer(502))
     with caplog.at_level(logging.INFO):
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
     lines = [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()]
 
     assert "Throttling.User" in lines[0]
@@ -460,9 +460,9 @@ def test_waits_between_tries_are_logged_with_their_reason(drive: Drive, caplog: 
 def test_a_wait_says_what_it_saw_and_not_what_was_known_before_it(drive: Drive, caplog: pytest.LogCaptureFixture):
     """Right after StopDIJob was taken, "it is Running" would read as if it had failed."""
     drive.dataworks.add(JOB, "Running", "Stopping", "Stopped")
-    job = drive(flows.get_di_job(drive.service, JOB))
+    job = drive.client.get_di_job(JOB)
     with caplog.at_level(logging.INFO):
-        drive(flows.wait(drive.service, JOB, Verdict(), deadline=START + 600, poll_interval=30, first=job))
+        drive.client.wait_until(JOB, Verdict(), deadline=START + 600, poll_interval=30, first=job)
 
     assert [record.getMessage() for record in caplog.records] == [f"DI job {JOB} is Stopping; next look in 30 s."]
 
@@ -474,7 +474,7 @@ def test_an_error_of_the_code_itself_ends_the_conversation(drive: Drive):
         raise ZeroDivisionError("a slip")
 
     with pytest.raises(ZeroDivisionError):
-        drive(flows.wait(drive.service, JOB, broken, deadline=START, poll_interval=1))
+        drive.client.wait_until(JOB, broken, deadline=START, poll_interval=1)
 
     assert len(drive.dataworks.heard) == 1
 
@@ -573,6 +573,6 @@ def test_errors_of_a_flow_keep_no_reply(drive: Drive, error: type[DataWorksError
     }[error]
     drive.dataworks.script("GetDIJob", fault)
     with pytest.raises(error) as caught:
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert caught.value.request_id == REQUEST_ID

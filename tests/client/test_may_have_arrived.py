@@ -9,11 +9,10 @@ import httpx
 import pytest
 from fake_dataworks import JOB, REQUEST_ID, START, Drive, answer, lose, refuse, spoil
 
-from airflow_provider_dataworks.client import flows
-from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client import state_change
 from airflow_provider_dataworks.client.config import API_VERSIONS
-from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
-from airflow_provider_dataworks.client.state_change import Change, Plan
+from airflow_provider_dataworks.client.models import DIJob, JobStatus
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksForbidden,
@@ -91,8 +90,8 @@ class Note:
 
 def stop(drive: Drive, note: Note, **more: Any) -> Change:
     """Drive one stop of the job of these tests."""
-    plan = Plan(JOB, START + 600, 30, remember=note.remember, forget=note.forget, **more)
-    return drive(changes.stop(drive.service, plan))
+    plan = ChangeRequest(JOB, START + 600, 30, write_note=note.remember, withdraw_note=note.forget, **more)
+    return state_change.stop(drive.client, plan)
 
 
 @pytest.mark.parametrize("version", API_VERSIONS)
@@ -215,7 +214,7 @@ def test_a_start_whose_answer_says_nothing_is_looked_up(drive: Drive, status: in
     """As a stop is."""
     drive.dataworks.add(JOB, "Stopped")
     drive.dataworks.script("StartDIJob", spoil(status, b""))
-    outcome = drive(changes.start(drive.service, Plan(JOB, START + 600, 30)))
+    outcome = state_change.start(drive.client, ChangeRequest(JOB, START + 600, 30))
 
     assert (outcome.sent, outcome.job.status) == (True, JobStatus.INITIALIZED)
     assert drive.dataworks.effective_starts == 1
@@ -226,7 +225,7 @@ def test_a_look_whose_answer_says_nothing_is_repeated(drive: Drive, status: int)
     """It changes nothing; and what is no error is no reason to end for good."""
     drive.dataworks.script("GetDIJob", answer(status), answer(status, HTML))
 
-    assert drive(flows.get_di_job(drive.service, JOB)).status is JobStatus.RUNNING
+    assert drive.client.get_di_job(JOB).status is JobStatus.RUNNING
 
 
 def test_a_stop_in_its_envelope_is_done_whatever_good_status_it_has(drive: Drive) -> None:

@@ -16,15 +16,14 @@ import httpx
 import pytest
 from fake_dataworks import JOB, SECRET, START, TOKEN, Drive, FakeDataWorks, Fault, answer, lose, refuse
 
-from airflow_provider_dataworks.client import flows
-from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client import state_change
 from airflow_provider_dataworks.client.auth import signing
 from airflow_provider_dataworks.client.auth.cache import Keyring
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.auth.signer import Signer
 from airflow_provider_dataworks.client.auth.signing import SIGNATURES
 from airflow_provider_dataworks.client.config import API_2024, API_VERSIONS
-from airflow_provider_dataworks.client.state_change import Plan
+from airflow_provider_dataworks.client.models import ChangeRequest
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest
 
 
@@ -207,7 +206,7 @@ def stop_for_real(drive: Drive, fault: Fault | None, version: str, signature: st
         signature=signature,
     )
     try:
-        drive(changes.stop(drive.service, Plan(JOB, START + 600, 30)))
+        state_change.stop(drive.client, ChangeRequest(JOB, START + 600, 30))
     except DataWorksError as error:
         return error
     return None
@@ -259,7 +258,7 @@ def test_no_spelling_of_a_secret_gets_through(drive: Drive, secret: str, kind: s
     drive.use(token=TOKEN)
     drive.dataworks.script("GetDIJob", answer(400, body))
     with pytest.raises(DataWorksError) as caught:
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert caught.value.code == "InvalidSecurityToken.Malformed"
     assert_error_is_clean(caught.value)
@@ -273,7 +272,7 @@ def test_errors_of_the_http_library_show_no_secret(drive: Drive, signature: str,
     text = f"illegal status line: bytearray(b'GET /?SecurityToken={quote(TOKEN, safe='~')}&x={TOKEN}')"
     drive.dataworks.script("GetDIJob", forever=lose(kind(text)))
     with pytest.raises(DataWorksError) as caught:
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert kind.__name__ in str(caught.value)
     assert_error_is_clean(caught.value)
@@ -306,7 +305,7 @@ def test_nothing_that_holds_keys_prints_them(drive: Drive):
 def test_requests_print_without_secrets(drive: Drive, signature: str):
     """A request or answer that shows up in somebody's log line holds only the address."""
     drive.use(token=TOKEN, signature=signature)
-    drive(flows.get_di_job(drive.service, JOB))
+    drive.client.get_di_job(JOB)
     request = drive.dataworks.heard[0].request
 
     assert_nothing_leaks("request", f"{request!r} {request.url} {request.url!r}")
@@ -317,4 +316,4 @@ def test_a_short_secret_does_not_blank_out_everything(drive: Drive):
     drive.use()
     drive.auth.keyring = drive.session._keyring = Keyring(StaticCredentials(Credentials("id", "a", "u")), drive.clock)
 
-    assert drive(flows.get_di_job(drive.service, JOB)).name == "mysql_to_holo"
+    assert drive.client.get_di_job(JOB).name == "mysql_to_holo"

@@ -10,9 +10,9 @@ import pytest
 from fake_dataworks import JOB, START, Drive, lose, refuse, spoil
 
 from airflow_provider_dataworks import values
-from airflow_provider_dataworks.client import state_change as changes
-from airflow_provider_dataworks.client.http.responses import JobStatus
-from airflow_provider_dataworks.client.state_change import Change, Plan
+from airflow_provider_dataworks.client import state_change
+from airflow_provider_dataworks.client.models import JobStatus
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult
 from airflow_provider_dataworks.exceptions import (
     DataWorksForbidden,
     DataWorksInvalidRequest,
@@ -26,17 +26,17 @@ def ask_to_start(drive: Drive, *statuses: str, asked_before: bool = False, patie
     if statuses:
         drive.dataworks.add(JOB, *statuses)
     events: list[str] = []
-    plan = Plan(
+    plan = ChangeRequest(
         JOB,
         deadline=START + 600,
         poll_interval=30,
         asked_before=asked_before,
-        remember=lambda job: events.append(f"remember {job.status}"),
-        forget=lambda: events.append("forget"),
-        patient=patient,
+        write_note=lambda job: events.append(f"remember {job.status}"),
+        withdraw_note=lambda: events.append("forget"),
+        wait_for_actionable=patient,
     )
     drive.events = events
-    return drive(changes.start(drive.service, plan, **more))
+    return state_change.start(drive.client, plan, **more)
 
 
 @pytest.mark.parametrize("status", ["Stopped", "Finished", "Failed", "Initialized"])
@@ -70,19 +70,19 @@ def test_a_stop_under_way_is_waited_out_first(drive: Drive) -> None:
 @pytest.mark.parametrize("status", ["Stopping", "Migrating"])
 def test_a_start_that_is_not_patient_leaves_the_waiting_to_others(drive: Drive, status: str) -> None:
     """One look, and nothing done."""
-    outcome = ask_to_start(drive, status, "Stopped", patient=False)
+    outcome = ask_to_start(drive, status, "Stopped", wait_for_actionable=False)
 
-    assert (outcome.job.status, outcome.sent, outcome.undecided) == (status, False, True)
+    assert (outcome.job.status, outcome.sent, outcome.not_actionable) == (status, False, True)
     assert (drive.dataworks.actions, drive.slept) == (["GetDIJob"], [])
 
 
 def test_a_stop_that_is_not_patient_leaves_the_waiting_to_others(drive: Drive) -> None:
     """For a status that is not documented; any other is dealt with at once."""
     drive.dataworks.add(JOB, "Migrating", "Running")
-    plan = Plan(JOB, deadline=START + 600, poll_interval=30, patient=False)
+    plan = ChangeRequest(JOB, deadline=START + 600, poll_interval=30, wait_for_actionable=False)
 
-    assert drive(changes.stop(drive.service, plan)).undecided
-    assert drive(changes.stop(drive.service, plan)).sent
+    assert state_change.stop(drive.client, plan).not_actionable
+    assert state_change.stop(drive.client, plan).sent
 
 
 def test_an_undocumented_status_is_waited_out_first(drive: Drive) -> None:

@@ -60,16 +60,16 @@ def test_endpoint_follows_host_region_and_network(fields: dict[str, Any], extra:
     """The address is the region's, or the host given in its place."""
     account = read_account(connection(extra, **KEYS, **fields))
 
-    assert account.settings.endpoint == endpoint
+    assert account.config.endpoint == endpoint
 
 
 def test_defaults_are_those_of_the_design() -> None:
     """A connection with keys and region needs nothing else."""
     account = read_account(connection(REGION, **KEYS))
 
-    assert account.settings.api_version == "2020-05-18"
-    assert account.settings.signature == "ACS3-HMAC-SHA256"
-    assert (account.settings.connect_timeout, account.settings.read_timeout, account.settings.max_qps) == (5, 10, 5)
+    assert account.config.api_version == "2020-05-18"
+    assert account.config.signature == "ACS3-HMAC-SHA256"
+    assert (account.config.connect_timeout, account.config.read_timeout, account.config.max_qps) == (5, 10, 5)
     assert account.project_id is None
 
 
@@ -90,9 +90,9 @@ def test_every_field_is_read_also_as_text() -> None:
 
     account = read_account(connection(extra, **KEYS))
 
-    assert account.settings.api_version == "2024-05-18"
-    assert account.settings.signature == "HMAC-SHA1"
-    assert (account.settings.connect_timeout, account.settings.read_timeout, account.settings.max_qps) == (3, 7.5, 20)
+    assert account.config.api_version == "2024-05-18"
+    assert account.config.signature == "HMAC-SHA1"
+    assert (account.config.connect_timeout, account.config.read_timeout, account.config.max_qps) == (3, 7.5, 20)
     assert account.project_id == 1967
     assert account.credentials.security_token == "token-text"
 
@@ -114,7 +114,7 @@ def test_a_file_of_authorities_is_taken_by_its_path_and_not_opened() -> None:
     """A connection is read in event loops, too; the file is opened where the first connection is made."""
     account = read_account(connection({**REGION, "ca_file": "/nowhere/ca.pem"}, **KEYS))
 
-    assert account.settings.ca_file == "/nowhere/ca.pem"
+    assert account.config.ca_file == "/nowhere/ca.pem"
 
 
 def test_names_of_airflows_alibaba_provider_are_accepted_in_extra() -> None:

@@ -20,7 +20,7 @@ from issuer import BASE_KEY, BASE_SECRET, OIDC_ROLE, OIDC_TOKEN, PROVIDER, ROLE,
 from airflow_provider_dataworks.client.auth import metadata
 from airflow_provider_dataworks.client.driving import arun
 from airflow_provider_dataworks.client.flows import get_di_job
-from airflow_provider_dataworks.client.http.responses import JobStatus, Verdict
+from airflow_provider_dataworks.client.models import JobStatus, Verdict
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,

@@ -10,7 +10,7 @@ import pytest
 from emulated import JOB, SECURITY_TOKEN, Clock, on_clock
 
 from airflow_provider_dataworks.client.flows import get_di_job
-from airflow_provider_dataworks.client.http.responses import JobStatus
+from airflow_provider_dataworks.client.models import JobStatus
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,

@@ -230,7 +230,7 @@ def test_a_form_left_as_it_is_gives_a_connection_that_can_be_used(airflow_env: d
         text = json.dumps({**connection, "extra": {**extra, "region": "cn-qingdao"}})
         program = (
             "from airflow_provider_dataworks.hooks.dataworks import DataWorksHook\n"
-            "print('ENDPOINT', DataWorksHook().account.settings.endpoint)"
+            "print('ENDPOINT', DataWorksHook().account.config.endpoint)"
         )
         said = run({**airflow_env, "AIRFLOW_CONN_DATAWORKS_DEFAULT": text}, "-c", program)
         assert "ENDPOINT https://dataworks.aliyuncs.com\n" in said

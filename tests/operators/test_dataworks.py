@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from emulated import JOB, Clock, Store, TaskInstance, on_clock
 
-from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
+from airflow_provider_dataworks.client.models import DIJob, JobStatus
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,

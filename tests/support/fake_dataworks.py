@@ -5,7 +5,6 @@ For tests that need an answer but no socket: hand :meth:`FakeDataWorks.handler` 
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 from collections import defaultdict, deque
@@ -13,24 +12,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 import httpx
 
-from airflow_provider_dataworks.client.asking import Flow, Service
+from airflow_provider_dataworks.client.auth.cache import CredentialCache
 from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, StaticCredentials
-from airflow_provider_dataworks.client.auth.signer import Signer
 from airflow_provider_dataworks.client.auth.signing import RPC
+from airflow_provider_dataworks.client.client import PATIENCE, DataWorksClient
 from airflow_provider_dataworks.client.config import API_2020, ClientConfig
-from airflow_provider_dataworks.client.driving import arun, run
-from airflow_provider_dataworks.client.http.rate_limit import Pace
-from airflow_provider_dataworks.client.http.session import AsyncSession, Session
-from airflow_provider_dataworks.client.operations import APIS
-from airflow_provider_dataworks.client.policy import PATIENCE
-
-T = TypeVar("T")
+from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
+from airflow_provider_dataworks.client.http.session import LONGEST_PAUSE, Session
 
 START = 1_790_000_000.0
 JOB = 11668
@@ -58,9 +52,6 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.time += seconds
-
-    async def asleep(self, seconds: float) -> None:
-        self.sleep(seconds)
 
 
 @dataclass
@@ -275,8 +266,8 @@ def serve(request: httpx.Request, serve: Callable[[], httpx.Response]) -> httpx.
     return serve()
 
 
-class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that comes chunk by chunk, to a blocking reader and to one in an event loop."""
+class Stream(httpx.SyncByteStream):
+    """A body that comes chunk by chunk."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -284,22 +275,12 @@ class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         yield from self._chunks
 
-    async def __aiter__(self):
-        for chunk in self._chunks:
-            yield chunk
-
 
 class Drive:
-    """
-    Runs conversations with a fake service, blocking or in an event loop, without any real sleep.
+    """A client of a fake service, without any real sleep; :meth:`use` starts over with another."""
 
-    :param kind: ``blocking`` or ``asyncio``.
-    """
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self) -> None:
         self.clock = Clock()
-        self._runner: asyncio.Runner | None = None
         self.use()
 
     def use(
@@ -310,39 +291,32 @@ class Drive:
         token: str | None = None,
         transport: httpx.MockTransport | bool = True,
         endpoint: str = ENDPOINT,
-        pace: Pace | None = None,
+        limiter: RateLimiter | None = None,
         source: CredentialSource | None = None,
-        **settings: Any,
+        longest_pause: float = LONGEST_PAUSE,
+        **config: Any,
     ) -> FakeDataWorks:
         """Start over with another service, signature or setting; ``transport=False`` is the real one."""
-        version = settings.setdefault("api_version", dataworks.version if dataworks else API_2020)
+        version = config.setdefault("api_version", dataworks.version if dataworks else API_2020)
         self.dataworks = dataworks or FakeDataWorks(self.clock, version=version)
-        self.settings = ClientConfig(endpoint, **settings)
+        self.config = ClientConfig(endpoint, **config)
         keys = source or StaticCredentials(Credentials(KEY_ID, SECRET, token))
-        self.auth = Signer(self.settings.signature, keys, clock=self.clock)
-        self.service = Service(APIS[version], pace or Pace(1000, self.clock), self.clock, patience)
-        mocked = httpx.MockTransport(self.dataworks.handler) if transport is True else transport
-        more = {"transport": mocked} if mocked else {}
-        self.session = (Session if self.kind == "blocking" else AsyncSession)(self.settings, self.auth, **more)
+        self.cache = CredentialCache(keys, self.clock, ca_file=self.config.ca_file)
+        mocked = httpx.MockTransport(self.dataworks.handler) if transport is True else transport or None
+        self.session = Session(
+            self.config,
+            self.cache,
+            limiter or RateLimiter(1000, self.clock),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            transport=mocked,
+            longest_pause=longest_pause,
+        )
+        self.client = DataWorksClient(
+            self.config, self.session, clock=self.clock, sleep=self.clock.sleep, patience=patience
+        )
         return self.dataworks
 
     @property
     def slept(self) -> list[float]:
         return self.clock.slept
-
-    def __call__(self, flow: Flow[T]) -> T:
-        """Drive the conversation to its end."""
-        if self.kind == "blocking":
-            return run(flow, self.session.exchange, self.clock.sleep)
-        return self.in_loop(arun(flow, self.session.exchange, self.clock.asleep))
-
-    def in_loop(self, work: Any) -> Any:
-        """Run a coroutine in this drive's own event loop."""
-        self._runner = self._runner or asyncio.Runner()
-        return self._runner.run(work)
-
-    def close(self) -> None:
-        """Close the event loop."""
-        if self._runner:
-            self._runner.close()
-            self._runner = None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safe import assert_event, assert_safe, assert_safe_error
 
 from airflow_provider_dataworks import exceptions
-from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
+from airflow_provider_dataworks.client.models import DIJob, JobStatus
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.triggers._events import event_for, outcome_of, report_of
 

@@ -22,8 +22,8 @@ from airflow_provider_dataworks.client.auth.signer import Signer
 from airflow_provider_dataworks.client.config import ClientConfig
 from airflow_provider_dataworks.client.driving import arun
 from airflow_provider_dataworks.client.http.decoding import Reply
-from airflow_provider_dataworks.client.http.rate_limit import Pace
-from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus, Page, Verdict
+from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
+from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page, Verdict
 from airflow_provider_dataworks.client.http.session import Session
 from airflow_provider_dataworks.client.operations import APIS
 from airflow_provider_dataworks.exceptions import (
@@ -56,7 +56,7 @@ class Scene:
         keys = StaticCredentials(Credentials("LTAIinvented", "invented-secret"))
         auth = Signer(settings.signature, keys, clock=self.epoch)
         self._session = Session(settings, auth, transport=httpx.MockTransport(self.dataworks.handler))
-        service = Service(APIS[settings.api_version], Pace(max_qps, loop.time), self.epoch, patience=0)
+        service = Service(APIS[settings.api_version], RateLimiter(max_qps, loop.time), self.epoch, patience=0)
         self.watcher = Watcher(service, partial(arun, exchange=self.exchange), project_id)
 
     def epoch(self) -> float:

@@ -10,11 +10,10 @@ import httpx
 import pytest
 from fake_dataworks import JOB, START, Drive, refuse
 
-from airflow_provider_dataworks.client import flows
-from airflow_provider_dataworks.client import state_change as changes
+from airflow_provider_dataworks.client import state_change
 from airflow_provider_dataworks.client.auth.credentials import Credentials, Load, StaticCredentials
 from airflow_provider_dataworks.client.auth.signing import SIGNATURES
-from airflow_provider_dataworks.client.state_change import Plan
+from airflow_provider_dataworks.client.models import ChangeRequest
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
@@ -84,12 +83,12 @@ def test_a_refused_call_is_signed_once_more_with_newer_keys(rotated: Any, connec
     drive = rotated(signature=signature)
     drive.dataworks.script("StopDIJob", refuse(code, 400))
 
-    assert drive(flows.stop_di_job(drive.service, JOB, None))
+    assert drive.client.stop_di_job(JOB, None)
 
     assert signed_with(drive) == ["LTAIold", "LTAInew"]
     assert drive.dataworks.effective_stops == 1
     assert drive.slept == []
-    drive(flows.get_di_job(drive.service, JOB))
+    drive.client.get_di_job(JOB)
     assert signed_with(drive)[-1] == "LTAInew"
     assert connection.read == 1
 
@@ -102,7 +101,7 @@ def test_without_newer_keys_nothing_is_sent_again(rotated: Any, connection: Conn
     drive.dataworks.script("GetDIJob", refuse(code, 400))
 
     with pytest.raises(DataWorksAuthError) as caught:
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert caught.value.code == code
     assert (signed_with(drive), connection.read) == (["LTAIold"], 1)
@@ -114,7 +113,7 @@ def test_newer_keys_that_are_refused_too_are_the_end(rotated: Any):
     drive.dataworks.script("GetDIJob", refuse("InvalidAccessKeyId.NotFound", 404), refuse("SignatureDoesNotMatch", 400))
 
     with pytest.raises(DataWorksAuthError) as caught:
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert caught.value.code == "SignatureDoesNotMatch"
     assert signed_with(drive) == ["LTAIold", "LTAInew"]
@@ -127,7 +126,7 @@ def test_other_refusals_renew_nothing(rotated: Any, connection: Connection, code
     drive.dataworks.script("GetDIJob", refuse(code, 400))
 
     with pytest.raises(DataWorksError):
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert (len(drive.dataworks.heard), connection.read) == (1, 0)
 
@@ -139,7 +138,7 @@ def test_newer_keys_that_cannot_be_had_for_now_are_waited_for(rotated: Any, conn
     drive.dataworks.script("StopDIJob", refuse("InvalidSecurityToken.Expired", 400))
     drive.dataworks.script("StopDIJob", refuse("InvalidSecurityToken.Expired", 400))
 
-    assert drive(flows.stop_di_job(drive.service, JOB, None))
+    assert drive.client.stop_di_job(JOB, None)
 
     assert signed_with(drive) == ["LTAIold", "LTAIold", "LTAInew"]
     assert len(drive.slept) == 1
@@ -153,7 +152,7 @@ def test_newer_keys_that_cannot_be_had_at_all_are_the_error(rotated: Any, connec
     drive.dataworks.script("GetDIJob", refuse("InvalidSecurityToken.Expired", 400))
 
     with pytest.raises(DataWorksForbidden) as caught:
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert caught.value.action == "AssumeRole"
 
@@ -164,12 +163,12 @@ def test_a_stop_that_gets_no_keys_is_known_not_to_be_sent(rotated: Any, connecti
     drive.dataworks.script("StopDIJob", refuse("InvalidSecurityToken.Expired", 400))
     connection.errors = [DataWorksForbidden("no keys", action="AssumeRole")]
     noted: list[str] = []
-    plan = Plan(
-        JOB, START + 600, 30, remember=lambda job: noted.append("remember"), forget=lambda: noted.append("forget")
+    plan = ChangeRequest(
+        JOB, START + 600, 30, write_note=lambda job: noted.append("remember"), withdraw_note=lambda: noted.append("forget")
     )
 
     with pytest.raises(DataWorksForbidden):
-        drive(changes.stop(drive.service, plan))
+        state_change.stop(drive.client, plan)
 
     assert noted == ["remember", "forget"]
 
@@ -184,7 +183,7 @@ def test_each_answer_is_cleaned_of_the_keys_it_was_asked_with(rotated: Any):
     drive.dataworks.script("GetDIJob", echo(OLD), echo(NEW))
 
     with pytest.raises(DataWorksAuthError, match=r"you sent \*\*\* \*\*\*"):
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
 
 def test_a_clock_that_is_off_is_corrected_and_not_taken_for_bad_keys(rotated: Any, connection: Connection):
@@ -192,7 +191,7 @@ def test_a_clock_that_is_off_is_corrected_and_not_taken_for_bad_keys(rotated: An
     drive = rotated()
     drive.dataworks.skew = 3600
 
-    drive(flows.get_di_job(drive.service, JOB))
+    drive.client.get_di_job(JOB)
 
     assert (signed_with(drive), connection.read) == (["LTAIold"] * 2, 0)
 
@@ -202,7 +201,7 @@ def test_an_authors_client_signs_with_the_keys_of_now(rotated: Any, connection: 
     """It does not try again, but what others renewed is used. Only the blocking session has one."""
     drive = rotated()
     drive.dataworks.script("GetDIJob", refuse("InvalidAccessKeyId.NotFound", 404))
-    drive(flows.get_di_job(drive.service, JOB))
+    drive.client.get_di_job(JOB)
 
     answer = drive.session.new_client().post("/", headers={"x-acs-action": "ListProjects"})
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from airflow_provider_dataworks.client.errors.codes import EXACT, PATTERNS, meaning, on_the_way, symbol
+from airflow_provider_dataworks.client.errors.codes import EXACT, PATTERNS, meaning, network_error, symbol
 from airflow_provider_dataworks.client.http.decoding import Reply
-from airflow_provider_dataworks.client.http.responses import decipher
+from airflow_provider_dataworks.client.http.responses import parse
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
@@ -101,7 +101,7 @@ def refused(status: int, code: str | None, message: str) -> DataWorksError:
     """The error for such an answer to StopDIJob."""
     body = {"RequestId": "R-1", "Code": code, "Message": message, **({"Success": False} if status == 200 else {})}
     with pytest.raises(DataWorksError) as caught:
-        decipher("StopDIJob", 11668, Reply(status, {}, json.dumps(body).encode(), 0.0))
+        parse("StopDIJob", 11668, Reply(status, {}, json.dumps(body).encode(), 0.0))
     return caught.value
 
 
@@ -177,7 +177,7 @@ def caused(error: Exception, *causes: Exception) -> Exception:
 )
 def test_trouble_on_the_way_is_told_by_the_systems_own_error(error: Exception, sent: bool, by_proxy: bool, see: str):
     """By types, which stand among the causes, and never by texts."""
-    assert on_the_way(error, sent=sent, by_proxy=by_proxy).see == see
+    assert network_error(error, sent=sent, by_proxy=by_proxy).see == see
 
 
 def test_an_error_that_came_up_while_another_was_met_is_followed_too():
@@ -185,7 +185,7 @@ def test_an_error_that_came_up_while_another_was_met_is_followed_too():
     error = OSError("library")
     error.__context__ = socket.gaierror(-2, "unknown")
 
-    assert on_the_way(error, sent=False, by_proxy=False).see == "dns"
+    assert network_error(error, sent=False, by_proxy=False).see == "dns"
 
 
 def test_every_remedy_is_a_sentence():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from airflow_provider_dataworks.client.http.proxies import proxy_for
+from airflow_provider_dataworks.client.http.environment import proxy_for
 
 PROXY, OTHER = "http://p.example:3128", "http://all.example:3128"
 ENDPOINTS = [

@@ -12,7 +12,7 @@ from fake_dataworks import xml_answer
 
 from airflow_provider_dataworks.client.config import API_2020, API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.http.decoding import Reply
-from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus, Page, Verdict, decipher
+from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page, Verdict, parse
 from airflow_provider_dataworks.client.operations import APIS, Api, Call
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
@@ -63,7 +63,7 @@ def read(call: Call[Any], payload: Any, spelled: str = "json", status: int = 200
     else:
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     reply = Reply(status, {"content-type": f"text/{spelled}"}, body, 0.0)
-    return call.read(call.action, decipher(call.action, call.di_job_id, reply))
+    return call.read(call.action, parse(call.action, call.di_job_id, reply))
 
 
 @as_json_and_xml
@@ -345,7 +345,7 @@ def test_a_clock_error_tells_the_skew(date: str, skew: float | None, words: str 
     """The answer's Date says how far the clocks are apart."""
     body = json.dumps({"Code": "InvalidTimeStamp.Expired", "Message": "expired."}).encode()
     with pytest.raises(DataWorksError) as caught:
-        decipher("StopDIJob", 1, Reply(400, {"date": date}, body, 0.0))
+        parse("StopDIJob", 1, Reply(400, {"date": date}, body, 0.0))
 
     assert getattr(caught.value, "clock_skew", "missing") == skew
     assert words is None or words in str(caught.value)
@@ -378,7 +378,7 @@ def test_a_denial_names_the_action_that_ram_denied(detail: Any, told: str):
     """The action to grant, and which kind of policy to look at; not the long encoded diagnosis."""
     body = {"Code": "Forbidden.RAM", "Message": "No", "accessDeniedDetail": detail}
     with pytest.raises(DataWorksForbidden) as caught:
-        decipher("StopDIJob", 1, Reply(403, {}, json.dumps(body).encode(), 0.0))
+        parse("StopDIJob", 1, Reply(403, {}, json.dumps(body).encode(), 0.0))
 
     assert caught.value.message.endswith(told)
     assert "AQEAAA" not in str(caught.value)
@@ -389,7 +389,7 @@ def test_an_answer_that_only_names_a_code_is_put_into_words(message: str | None)
     """The first line says what happened also where the service does not."""
     body = {"Code": "500130", "Message": message}
     with pytest.raises(DataWorksError, match="No such DI job; the service gave no message"):
-        decipher("StopDIJob", 1, Reply(400, {}, json.dumps(body).encode(), 0.0))
+        parse("StopDIJob", 1, Reply(400, {}, json.dumps(body).encode(), 0.0))
 
 
 # The verdict on a wait

@@ -11,7 +11,6 @@ import pytest
 from fake_dataworks import JOB, KEY_ID, SECRET, Drive
 
 from airflow_provider_dataworks import __version__
-from airflow_provider_dataworks.client import flows
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.auth.signer import Signer
 from airflow_provider_dataworks.client.config import ClientConfig, user_agent
@@ -66,7 +65,7 @@ def test_the_service_is_reached_through_the_proxy(drive: Drive, monkeypatch: pyt
     drive.use(transport=False, patience=0)
 
     with pytest.raises(DataWorksUnavailable, match="ConnectError") as caught:
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert not caught.value.sent
 
@@ -77,14 +76,14 @@ def test_an_emulator_is_reached_past_a_proxy(drive: Drive, name: str, monkeypatc
     monkeypatch.setenv(name, "http://proxy.invalid:3128")
     drive.use(transport=False, endpoint="http://127.0.0.1:1", patience=0)
     with pytest.raises(DataWorksUnavailable, match=r"could not connect to 127\.0\.0\.1:1: ConnectError") as caught:
-        drive(flows.get_di_job(drive.service, JOB))
+        drive.client.get_di_job(JOB)
 
     assert not caught.value.sent
 
 
 def test_the_vendor_can_tell_who_calls(drive: Drive):
     """Each request carries the name and version of this package."""
-    drive(flows.get_di_job(drive.service, JOB))
+    drive.client.get_di_job(JOB)
 
     assert drive.dataworks.heard[0].request.headers["user-agent"] == user_agent()
     assert user_agent() == f"airflow-provider-dataworks/{__version__}"

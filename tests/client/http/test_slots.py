@@ -14,7 +14,7 @@ import pytest
 from fake_dataworks import Clock
 
 from airflow_provider_dataworks.client.http import slots
-from airflow_provider_dataworks.client.http.rate_limit import SLACK, Pace, row_length
+from airflow_provider_dataworks.client.http.rate_limit import SLACK, RateLimiter, row_length
 from airflow_provider_dataworks.client.http.slots import FREE, SharedSlots, folder
 
 
@@ -26,7 +26,7 @@ def home(tmp_path: Path) -> Path:
 
 def reserve(path: Path, qps: int, times: int) -> list[float]:
     """Be another process: take slots, and return their moments."""
-    pace = Pace(qps, time.monotonic, SharedSlots(path, row_length(qps)))
+    pace = RateLimiter(qps, time.monotonic, SharedSlots(path, row_length(qps)))
     return [time.monotonic() + pace.reserve() for _ in range(times)]
 
 
@@ -45,8 +45,8 @@ def test_processes_that_call_at_once_keep_one_rate(home: Path) -> None:
 def test_what_the_service_asked_of_one_process_holds_for_the_others(home: Path) -> None:
     """A hold is in the file, too."""
     clock = Clock(100.0)
-    one, other = (Pace(5, clock, SharedSlots(home / "slots", row_length(5))) for _ in range(2))
-    one.hold(30)
+    one, other = (RateLimiter(5, clock, SharedSlots(home / "slots", row_length(5))) for _ in range(2))
+    one.pause(30)
 
     assert other.reserve() == 30.0
 
@@ -56,7 +56,7 @@ def test_a_file_that_cannot_be_meant_is_begun_anew(home: Path, kept: bytes) -> N
     """Such as one that another version left, or a crash."""
     home.mkdir(mode=0o700)
     (home / "slots").write_bytes(kept)
-    pace = Pace(5, lambda: 100.0, SharedSlots(home / "slots", row_length(5)))
+    pace = RateLimiter(5, lambda: 100.0, SharedSlots(home / "slots", row_length(5)))
 
     assert [pace.reserve() for _ in range(6)] == pytest.approx([0.0] * 5 + [1 + SLACK])
 
@@ -64,15 +64,15 @@ def test_a_file_that_cannot_be_meant_is_begun_anew(home: Path, kept: bytes) -> N
 def test_moments_of_an_earlier_start_of_the_machine_do_not_count(home: Path) -> None:
     """Its clock had come further than ours."""
     path = home / "slots"
-    Pace(1, lambda: 1e6, SharedSlots(path, row_length(1))).reserve()
+    RateLimiter(1, lambda: 1e6, SharedSlots(path, row_length(1))).reserve()
 
-    assert Pace(1, lambda: 10.0, SharedSlots(path, row_length(1))).reserve() == 0.0
+    assert RateLimiter(1, lambda: 10.0, SharedSlots(path, row_length(1))).reserve() == 0.0
 
 
 def test_a_file_that_was_cleaned_away_is_made_anew(home: Path) -> None:
     """And shared again by all."""
     clock = Clock(100.0)
-    one, other = (Pace(1, clock, SharedSlots(home / "slots", row_length(1))) for _ in range(2))
+    one, other = (RateLimiter(1, clock, SharedSlots(home / "slots", row_length(1))) for _ in range(2))
     assert [one.reserve(), other.reserve()] == pytest.approx([0.0, 1 + SLACK])
     (home / "slots").unlink()
 
@@ -96,7 +96,7 @@ def unusable(request: pytest.FixtureRequest, home: Path) -> Path:
 @pytest.mark.parametrize("unusable", ["open to others", "a file", "a link"], indirect=True)
 def test_without_a_file_the_process_keeps_its_own_pace(unusable: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Still spaced out, and said once."""
-    pace = Pace(1, lambda: 100.0, SharedSlots(unusable, row_length(1)))
+    pace = RateLimiter(1, lambda: 100.0, SharedSlots(unusable, row_length(1)))
 
     assert [pace.reserve(), pace.reserve()] == pytest.approx([0.0, 1 + SLACK])
     (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
@@ -113,7 +113,7 @@ def hold_the_lock(path: str, held: multiprocessing.synchronize.Event, end: multi
 def test_nobody_waits_for_a_process_that_does_not_let_go(home: Path) -> None:
     """An event loop may not be held up by another process's trouble."""
     path = home / "slots"
-    pace = Pace(1, lambda: 100.0, SharedSlots(path, row_length(1)))
+    pace = RateLimiter(1, lambda: 100.0, SharedSlots(path, row_length(1)))
     pace.reserve()
     spawn = multiprocessing.get_context("spawn")
     held, end = spawn.Event(), spawn.Event()

@@ -9,7 +9,6 @@ import pytest
 from fake_dataworks import JOB, Drive
 from raw_server import raw_server
 
-from airflow_provider_dataworks.client import flows
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
@@ -55,7 +54,7 @@ def test_an_answer_that_drips_is_given_up(drive: Drive, respond) -> None:
         drive.use(endpoint=f"http://127.0.0.1:{port}", transport=False, patience=0, **limits)
         begun = time.monotonic()
         with pytest.raises(DataWorksUnavailable) as caught:
-            drive(flows.stop_di_job(drive.service, JOB))
+            drive.client.stop_di_job(JOB)
         took = time.monotonic() - begun
 
     assert caught.value.sent

@@ -13,7 +13,6 @@ import pytest
 from certificates import Authority
 from fake_dataworks import JOB, Drive
 
-from airflow_provider_dataworks.client import flows
 from airflow_provider_dataworks.client.http.session import make_ready, tls_context
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest, DataWorksUnavailable
 
@@ -88,7 +87,7 @@ def serve(authority: Authority) -> Iterator[Callable[..., Tls]]:
 def ask(drive: Drive, server: Tls, ca_file: Path | None) -> str:
     """Ask for the job's status."""
     drive.use(transport=False, endpoint=server.url, ca_file=ca_file and str(ca_file), patience=0)
-    return drive(flows.get_di_job(drive.service, JOB)).status
+    return drive.client.get_di_job(JOB).status
 
 
 def test_a_private_authority_is_not_trusted_by_itself(drive: Drive, serve: Callable[..., Tls]) -> None:
