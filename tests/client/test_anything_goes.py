@@ -12,7 +12,6 @@ from fake_dataworks import xml_answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dataworks.values import int64
 from airflow_provider_dataworks.client.auth.credentials import Credentials, redact
 from airflow_provider_dataworks.client.auth.signing import canonical_query, flat
 from airflow_provider_dataworks.client.config import API_VERSIONS, endpoint
@@ -20,6 +19,7 @@ from airflow_provider_dataworks.client.http.decoding import Reply, clock_skew, d
 from airflow_provider_dataworks.client.http.responses import parse
 from airflow_provider_dataworks.client.operations import APIS, Api, Call
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest
+from airflow_provider_dataworks.values import int64
 
 quick = settings(deadline=None, max_examples=100, database=None, derandomize=True)
 HEADERS = ("x-acs-retry-after", "x-ratelimit-user-api", "x-ratelimit-user", "retry-after", "date")

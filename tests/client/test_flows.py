@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from fake_dataworks import JOB, PROJECT, REQUEST_ID, START, Drive, FakeDataWorks, answer, lose, refuse, serve, spoil
 
-from airflow_provider_dataworks.client import asking, flows
 from airflow_provider_dataworks.client import state_change
 from airflow_provider_dataworks.client.auth.signing import SIGNATURES
+from airflow_provider_dataworks.client.client import ATTEMPTS
 from airflow_provider_dataworks.client.config import API_2020, API_2024, API_VERSIONS
-from airflow_provider_dataworks.client.driving import arun, run
-from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.client.http.rate_limit import SLACK, RateLimiter
-from airflow_provider_dataworks.client.models import DIJob, JobStatus, Verdict
-from airflow_provider_dataworks.client.policy import ATTEMPTS, error_of, retrying
-from airflow_provider_dataworks.client.models import ChangeRequest
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus, Verdict
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksForbidden,
@@ -39,14 +36,14 @@ class Memory:
     def __init__(self) -> None:
         self.events: list[str] = []
 
-    def remember(self, job: DIJob) -> None:
-        self.events.append(f"remember {job.status}")
+    def write(self, job: DIJob) -> None:
+        self.events.append(f"write {job.status}")
 
-    def forget(self) -> None:
-        self.events.append("forget")
+    def withdraw(self) -> None:
+        self.events.append("withdraw")
 
 
-def ask_to_stop(drive: Drive, memory: Memory | None = None, **more: Any) -> changes.Change:
+def ask_to_stop(drive: Drive, memory: Memory | None = None, **more: Any) -> ChangeResult:
     """Drive one stop of the job of these tests."""
     kept = memory or Memory()
     instance_id = more.pop("instance_id", None)
@@ -55,8 +52,8 @@ def ask_to_stop(drive: Drive, memory: Memory | None = None, **more: Any) -> chan
             "di_job_id": JOB,
             "deadline": START + 600,
             "poll_interval": 30,
-            "remember": kept.remember,
-            "forget": kept.forget,
+            "write_note": kept.write,
+            "withdraw_note": kept.withdraw,
             **more,
         }
     )
@@ -75,7 +72,7 @@ def test_every_question_works_in_both_versions_signatures_and_formats(
     jobs = drive.client.list_di_jobs(PROJECT)
     stop_id = drive.client.stop_di_job(JOB)
     start_id = drive.client.start_di_job(JOB, None, None)
-    workspaces = drive.client.call(drive.service.api.ListProjects())
+    workspaces = drive.client.count_projects()
 
     assert (job.id, job.status, job.project_id) == (JOB, JobStatus.RUNNING, PROJECT)
     assert jobs == [job]
@@ -226,13 +223,13 @@ def test_a_stop_looks_first(drive: Drive, version: str, before: str, sends: bool
     memory = Memory()
     outcome = ask_to_stop(drive, memory)
 
-    assert outcome == changes.Change(
+    assert outcome == ChangeResult(
         job=outcome.job, before=JobStatus(before), sent=sends, request_id=REQUEST_ID if sends else None
     )
     assert outcome.job.status is JobStatus(before)
     assert dataworks.actions == ["GetDIJob"] + ["StopDIJob"] * sends
     assert dataworks.effective_stops == int(sends)
-    assert memory.events == ([f"remember {before}"] if sends else [])
+    assert memory.events == ([f"write {before}"] if sends else [])
 
 
 def test_the_newer_spelling_of_stopped_sends_nothing(drive: Drive):
@@ -259,14 +256,14 @@ def test_an_instance_is_stopped_by_the_newer_version_only(drive: Drive):
 @pytest.mark.parametrize("job_id", [0, -5, "x", "11668/..", None, True], ids=repr)
 def test_a_bad_id_is_refused_before_any_request(drive: Drive, job_id: Any):
     """Nothing is sent for an id that is none."""
-    for flow in (
-        changes.stop(drive.service, ChangeRequest(job_id, START, 30)),
-        flows.get_di_job(drive.service, job_id),
-        flows.stop_di_job(drive.service, job_id),
-        flows.start_di_job(drive.service, job_id, None, None),
+    for call in (
+        lambda: state_change.stop(drive.client, ChangeRequest(job_id, START, 30)),
+        lambda: drive.client.get_di_job(job_id),
+        lambda: drive.client.stop_di_job(job_id),
+        lambda: drive.client.start_di_job(job_id, None, None),
     ):
-        with pytest.raises(DataWorksInvalidRequest, match=r"^di_job_id: "):
-            drive(flow)
+        with pytest.raises(DataWorksInvalidRequest, match=r"di_job_id: "):
+            call()
 
     assert drive.dataworks.heard == []
 
@@ -280,7 +277,7 @@ def test_an_initialized_job_that_refuses_the_stop_never_ran(drive: Drive):
 
     assert (outcome.before, outcome.job.status, outcome.sent) == (JobStatus.INITIALIZED, JobStatus.INITIALIZED, False)
     assert drive.dataworks.actions == ["GetDIJob", "StopDIJob", "GetDIJob"]
-    assert memory.events == ["remember Initialized", "forget"]
+    assert memory.events == ["write Initialized", "withdraw"]
 
 
 def test_an_initialized_job_that_starts_meanwhile_is_stopped(drive: Drive):
@@ -294,7 +291,7 @@ def test_an_initialized_job_that_starts_meanwhile_is_stopped(drive: Drive):
     assert (outcome.before, outcome.job.status, outcome.sent) == (JobStatus.INITIALIZED, JobStatus.RUNNING, True)
     assert drive.dataworks.actions == ["GetDIJob", "StopDIJob", "GetDIJob", "StopDIJob"]
     assert drive.dataworks.effective_stops == 1
-    assert memory.events == ["remember Initialized"]
+    assert memory.events == ["write Initialized"]
 
 
 def then_starts(drive: Drive):
@@ -321,7 +318,7 @@ def test_a_refused_stop_of_a_job_that_stopped_meanwhile_is_no_error(drive: Drive
     outcome = ask_to_stop(drive, memory)
 
     assert (outcome.before, outcome.job.status, outcome.sent) == (JobStatus.RUNNING, JobStatus(meanwhile), False)
-    assert memory.events == ["remember Running", "forget"]
+    assert memory.events == ["write Running", "withdraw"]
 
 
 def test_a_refused_stop_of_a_job_that_still_runs_is_an_error(drive: Drive):
@@ -332,7 +329,7 @@ def test_a_refused_stop_of_a_job_that_still_runs_is_an_error(drive: Drive):
         ask_to_stop(drive, memory)
 
     assert drive.dataworks.actions == ["GetDIJob", "StopDIJob", "GetDIJob"]
-    assert memory.events == ["remember Running", "forget"]
+    assert memory.events == ["write Running", "withdraw"]
 
 
 def test_a_job_that_will_not_settle_is_not_asked_for_ever(drive: Drive):
@@ -397,7 +394,7 @@ def test_a_stop_that_may_have_arrived_is_remembered(drive: Drive, fault: Any, ke
     with pytest.raises(DataWorksError):
         ask_to_stop(drive, memory)
 
-    assert memory.events == ["remember Running"] + ["forget"] * (not kept)
+    assert memory.events == ["write Running"] + ["withdraw"] * (not kept)
 
 
 def test_a_stop_whose_state_cannot_be_read_is_remembered(drive: Drive):
@@ -409,7 +406,7 @@ def test_a_stop_whose_state_cannot_be_read_is_remembered(drive: Drive):
         ask_to_stop(drive, memory)
 
     assert caught.value.action == "GetDIJob"
-    assert memory.events == ["remember Running"]
+    assert memory.events == ["write Running"]
     assert drive.dataworks.actions == ["GetDIJob", "StopDIJob"] + ["GetDIJob"] * ATTEMPTS
 
 
@@ -421,24 +418,24 @@ def test_a_stop_that_may_have_arrived_stays_remembered_when_the_network_goes(dri
         ask_to_stop(drive, memory)
 
     assert not caught.value.sent
-    assert memory.events == ["remember Running"]
+    assert memory.events == ["write Running"]
 
 
-# RateLimiter, and the drivers themselves
+# The rate, and the client itself
 
 
 def test_calls_wait_for_their_slot(drive: Drive):
     """A full second of calls makes the next one sleep."""
-    drive.use(pace=RateLimiter(2, drive.clock))
+    drive.use(limiter=RateLimiter(2, drive.clock))
     for _ in range(5):
         drive.client.get_di_job(JOB)
 
-    assert drive.slept == pytest.approx([1.0 + SLACK] * 2)
+    assert sum(drive.slept) == pytest.approx(2 * (1.0 + SLACK))
 
 
 def test_a_call_that_is_signed_once_more_waits_for_its_slot_too(drive: Drive):
     """It is one more call, whatever the first was refused for: here a clock that is an hour off."""
-    drive.use(pace=RateLimiter(1, drive.clock))
+    drive.use(limiter=RateLimiter(1, drive.clock))
     drive.dataworks.skew = 3600
     drive.client.get_di_job(JOB)
 
@@ -479,89 +476,39 @@ def test_an_error_of_the_code_itself_ends_the_conversation(drive: Drive):
     assert len(drive.dataworks.heard) == 1
 
 
-def test_a_flow_is_closed_when_its_driver_is_interrupted(drive: Drive):
-    """Neither Ctrl-C nor a cancelled task leaves a conversation half open."""
-    ended: list[str] = []
-
-    def flow() -> asking.Flow[None]:
-        try:
-            yield asking.Sleep(1)
-        finally:
-            ended.append("closed")
+def test_an_interrupted_wait_ends_at_once(drive: Drive):
+    """Ctrl-C, or Airflow ending a task, is no error of ours: nothing is asked any more."""
 
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    async def cancel(seconds: float) -> None:
-        raise asyncio.CancelledError
+    drive.client.sleep = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        drive.client.wait_until(JOB, Verdict(), deadline=START + 60, poll_interval=5)
 
-    if drive.kind == "blocking":
-        with pytest.raises(KeyboardInterrupt):
-            run(flow(), drive.session.exchange, interrupt)
-    else:
-        with pytest.raises(asyncio.CancelledError):
-            drive.in_loop(arun(flow(), drive.session.exchange, cancel))
-
-    assert ended == ["closed"]
+    assert drive.dataworks.actions == ["GetDIJob"]
 
 
-def test_a_driver_that_forgets_the_reply_is_told_so(drive: Drive):
-    """A Send that is answered with nothing is a slip of the driver, not of the service."""
-    flow = flows.get_di_job(drive.service, JOB)
-    next(flow)
-    with pytest.raises(TypeError, match="must answer Send with a Reply"):
-        flow.send(None)
+def test_a_mistake_of_ours_keeps_its_way(drive: Drive):
+    """An error that is none of this package's is neither tried again nor stripped of its traceback."""
+
+    def broken(action: str, payload: object) -> None:
+        raise KeyError("k")
+
+    call = replace(drive.client.api.GetDIJob(JOB), read=broken)
+    with pytest.raises(KeyError) as caught:
+        drive.client.call(call)
+
+    assert caught.traceback[-1].name == "broken"
+    assert len(drive.dataworks.heard) == 1
 
 
-def test_a_conversation_fails_with_errors_of_this_package_only():
-    """The policy knows what to do with the errors of this package, and says so of any other."""
-    policy = retrying(lambda error: True, 1)
-    state = asking.RetryCallState(policy, None, (), {})
-    with pytest.raises(TypeError, match="failed with None"):
-        error_of(state)
-    state.set_exception((KeyError, KeyError("k"), None))
-    with pytest.raises(TypeError, match="KeyError"):
-        error_of(state)
-
-
-@pytest.mark.parametrize("drive", ["asyncio"], indirect=True)
-def test_many_conversations_share_one_client(drive: Drive):
-    """In one event loop, more conversations than the client serves at a time all come to their end."""
-    busy, most = 0, 0
-
-    async def handler(request: httpx.Request) -> httpx.Response:
-        nonlocal busy, most
-        busy += 1
-        most = max(most, busy)
-        await asyncio.sleep(0)
-        busy -= 1
-        return drive.dataworks.handler(request)
-
-    dataworks = drive.dataworks
-    drive.use(dataworks=dataworks, transport=httpx.MockTransport(handler))
-
-    async def all_of_them() -> list[DIJob]:
-        each = (
-            arun(flows.get_di_job(drive.service, JOB), drive.session.exchange, drive.clock.asleep) for _ in range(80)
-        )
-        return await asyncio.gather(*each)
-
-    jobs = drive.in_loop(all_of_them())
+def test_threads_share_one_client(drive: Drive):
+    """Many calls at once all come to their end."""
+    with ThreadPoolExecutor(16) as threads:
+        jobs = list(threads.map(drive.client.get_di_job, [JOB] * 80))
 
     assert [job.id for job in jobs] == [JOB] * 80
-    assert most == 64
-
-
-def test_a_reply_is_a_plain_value(drive: Drive):
-    """Flows need no HTTP library to be driven."""
-    flow = flows.get_di_job(drive.service, JOB)
-    command = next(flow)
-    body = b'{"RequestId": "R", "Data": {"DIJobId": 11668, "JobStatus": "Running"}}'
-    with pytest.raises(StopIteration) as end:
-        flow.send(Reply(200, {}, body, START))
-
-    assert isinstance(command, asking.Send)
-    assert end.value.value.status is JobStatus.RUNNING
 
 
 @pytest.mark.parametrize("error", [DataWorksThrottled, DataWorksForbidden])

@@ -11,8 +11,7 @@ from fake_dataworks import JOB, REQUEST_ID, START, Drive, answer, lose, refuse, 
 
 from airflow_provider_dataworks.client import state_change
 from airflow_provider_dataworks.client.config import API_VERSIONS
-from airflow_provider_dataworks.client.models import DIJob, JobStatus
-from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksForbidden,
@@ -88,7 +87,7 @@ class Note:
         self.kept = None
 
 
-def stop(drive: Drive, note: Note, **more: Any) -> Change:
+def stop(drive: Drive, note: Note, **more: Any) -> ChangeResult:
     """Drive one stop of the job of these tests."""
     plan = ChangeRequest(JOB, START + 600, 30, write_note=note.remember, withdraw_note=note.forget, **more)
     return state_change.stop(drive.client, plan)
@@ -109,7 +108,7 @@ def test_what_is_no_refusal_makes_no_second_stop_and_loses_no_note(
         except DataWorksError as error:
             outcome = error
         looked = ["GetDIJob", "StopDIJob", "GetDIJob"] + ["StopDIJob"] * (not after_effect)
-        went_well = isinstance(outcome, Change) and outcome.sent and note.kept == "Running"
+        went_well = isinstance(outcome, ChangeResult) and outcome.sent and note.kept == "Running"
         if not (went_well and dataworks.effective_stops == 1 and dataworks.actions == looked):
             wrong.append((status, content[:30], outcome, dataworks.actions, note.kept))
 
@@ -133,16 +132,16 @@ def test_a_stop_that_nobody_answers_well_ends_retryable_with_its_note(drive: Dri
 
 def test_the_hook_s_own_calls_tell_it_too(drive: Drive) -> None:
     """Who asks once, without looking, learns that it may have arrived."""
-    for flow in (
-        lambda: flows.stop_di_job(drive.service, JOB),
-        lambda: flows.start_di_job(drive.service, JOB, None, None),
+    for call in (
+        lambda: drive.client.stop_di_job(JOB),
+        lambda: drive.client.start_di_job(JOB, None, None),
     ):
         for status in (202, 302, 404):
             drive.use()
             for action in ("StopDIJob", "StartDIJob"):
                 drive.dataworks.script(action, answer(status, HTML))
             with pytest.raises(DataWorksUnavailable) as caught:
-                drive(flow())
+                call()
             assert (caught.value.sent, len(drive.dataworks.heard)) == (True, 1)
             assert caught.value.see == "unreadable-answer"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dataworks.values import int64, seconds
 from airflow_provider_dataworks.client.config import API_2020, API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.operations import APIS, Api, Call
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+from airflow_provider_dataworks.values import int64, seconds
 
 BAD_IDS = [
     0,

@@ -14,11 +14,11 @@ import pytest
 from airflow_limits import needs_vendor_sdk
 from fake_dataworks import ENDPOINT, JOB, KEY_ID, PROJECT, SECRET, TOKEN, Clock, FakeDataWorks
 
-from airflow_provider_dataworks.client.asking import Send
+from airflow_provider_dataworks.client.auth.cache import CredentialCache
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
-from airflow_provider_dataworks.client.auth.signer import Signer
 from airflow_provider_dataworks.client.auth.signing import ACS3, RPC, SIGNATURES
 from airflow_provider_dataworks.client.config import API_2020, API_VERSIONS, ClientConfig
+from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
 from airflow_provider_dataworks.client.http.session import Session
 from airflow_provider_dataworks.client.operations import APIS, Api, Call
 
@@ -67,14 +67,22 @@ class Wire:
         return dict(parse_qsl(self.body, keep_blank_values=True))
 
 
+def session_with(dataworks: FakeDataWorks, signature: str = ACS3, token: str | None = None, **config: Any) -> Session:
+    """Make a session with a fake service."""
+    cache = CredentialCache(StaticCredentials(Credentials(KEY_ID, SECRET, token)), dataworks.now)
+    return Session(
+        ClientConfig(ENDPOINT, signature=signature, **config),
+        cache,
+        RateLimiter(1000, dataworks.now),
+        clock=dataworks.now,
+        transport=httpx.MockTransport(dataworks.handler),
+    )
+
+
 def sent_by_us(call: Call[Any], signature: str, token: str | None) -> Wire:
     """Send a call with our transport and return what left it."""
-    clock = Clock()
-    dataworks = FakeDataWorks(clock, version=call.version)
-    settings = ClientConfig(ENDPOINT, api_version=call.version, signature=signature)
-    auth = Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET, token)), clock=clock)
-    session = Session(settings, auth, transport=httpx.MockTransport(dataworks.handler))
-    session.exchange(Send(call))
+    dataworks = FakeDataWorks(Clock(), version=call.version)
+    session_with(dataworks, signature, token, api_version=call.version).send(call)
     request = dataworks.heard[0].request
     target = request.extensions.get("target", request.url.raw_path).decode()
     return Wire(request.method, target, dict(request.headers), request.content.decode())
@@ -186,12 +194,8 @@ def test_method_and_place_of_parameters_are_the_sdks(version: str, operation: st
 @pytest.mark.parametrize("signature", SIGNATURES)
 def test_nothing_secret_is_in_the_url(version: str, signature: str):
     """The URL, which libraries print, never holds key, signature or token; only the request's target may."""
-    clock = Clock()
-    dataworks = FakeDataWorks(clock, version=version)
-    settings = ClientConfig(ENDPOINT, api_version=version, signature=signature)
-    auth = Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET, TOKEN)), clock=clock)
-    session = Session(settings, auth, transport=httpx.MockTransport(dataworks.handler))
-    session.exchange(Send(APIS[version].StopDIJob(JOB)))
+    dataworks = FakeDataWorks(Clock(), version=version)
+    session_with(dataworks, signature, TOKEN, api_version=version).send(APIS[version].StopDIJob(JOB))
     url = str(dataworks.heard[0].request.url)
 
     assert "Signature" not in url
@@ -203,10 +207,9 @@ def test_a_client_of_ones_own_is_signed_too():
     """A form that a user posts by hand with the older signature is signed together with the query."""
     utils = importlib.import_module("alibabacloud_tea_openapi.utils").Utils
     dataworks = FakeDataWorks(Clock())
-    settings = ClientConfig(ENDPOINT, api_version=API_2020, signature=RPC)
-    auth = Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET)), clock=dataworks.now)
-    session = Session(settings, auth, transport=httpx.MockTransport(dataworks.handler))
-    response = session.new_client().post("/", params={"Action": "GetDIJob"}, data={"DIJobId": str(JOB)})
+    response = (
+        session_with(dataworks, RPC).new_client().post("/", params={"Action": "GetDIJob"}, data={"DIJobId": str(JOB)})
+    )
     request = dataworks.heard[0].request
     query = dict(parse_qsl(request.extensions["target"].decode().partition("?")[2]))
     signature = query.pop("Signature")
@@ -220,9 +223,7 @@ def test_a_client_of_ones_own_is_signed_too():
 def test_hmac_sha1_asks_for_the_format_that_is_accepted(accept: str, wanted: str):
     """The older signature names the answer's format in its query, as the header does."""
     dataworks = FakeDataWorks(Clock())
-    auth = Signer(RPC, StaticCredentials(Credentials(KEY_ID, SECRET)), clock=dataworks.now)
-    session = Session(ClientConfig(ENDPOINT, signature=RPC), auth, transport=httpx.MockTransport(dataworks.handler))
-    session.new_client().get(
+    session_with(dataworks, RPC).new_client().get(
         "/", params={"DIJobId": str(JOB)}, headers={"accept": accept, "x-acs-action": "GetDIJob"}
     ).raise_for_status()
 

@@ -18,9 +18,8 @@ from fake_dataworks import JOB, SECRET, START, TOKEN, Drive, FakeDataWorks, Faul
 
 from airflow_provider_dataworks.client import state_change
 from airflow_provider_dataworks.client.auth import signing
-from airflow_provider_dataworks.client.auth.cache import Keyring
+from airflow_provider_dataworks.client.auth.cache import CredentialCache
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
-from airflow_provider_dataworks.client.auth.signer import Signer
 from airflow_provider_dataworks.client.auth.signing import SIGNATURES
 from airflow_provider_dataworks.client.config import API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.models import ChangeRequest
@@ -116,7 +115,6 @@ def served(drive: Drive) -> Iterator[Drive]:
     thread.start()
     drive.local = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
     yield drive
-    drive.close()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -294,9 +292,9 @@ def test_nothing_that_holds_keys_prints_them(drive: Drive):
     """Clients, settings and credentials may be printed by anybody."""
     drive.use(token=TOKEN)
     keys = Credentials("LTAI5tInvented", SECRET, TOKEN)
-    auth = Signer("HMAC-SHA1", StaticCredentials(keys))
+    cache = CredentialCache(StaticCredentials(keys), drive.clock)
 
-    for thing in (keys, StaticCredentials(keys), auth, drive.session, drive.auth, drive.service, drive.settings):
+    for thing in (keys, StaticCredentials(keys), cache, cache.get(), drive.session, drive.client, drive.config):
         assert_nothing_leaks(type(thing).__name__, repr(thing))
         assert_nothing_leaks(type(thing).__name__, str(thing))
 
@@ -313,7 +311,6 @@ def test_requests_print_without_secrets(drive: Drive, signature: str):
 
 def test_a_short_secret_does_not_blank_out_everything(drive: Drive):
     """Emulators have toy keys; an answer is not torn to pieces because of them."""
-    drive.use()
-    drive.auth.keyring = drive.session._keyring = Keyring(StaticCredentials(Credentials("id", "a", "u")), drive.clock)
+    drive.use(source=StaticCredentials(Credentials("id", "a", "u")))
 
     assert drive.client.get_di_job(JOB).name == "mysql_to_holo"

@@ -11,8 +11,7 @@ from fake_dataworks import JOB, START, Drive, lose, refuse, spoil
 
 from airflow_provider_dataworks import values
 from airflow_provider_dataworks.client import state_change
-from airflow_provider_dataworks.client.models import JobStatus
-from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, JobStatus
 from airflow_provider_dataworks.exceptions import (
     DataWorksForbidden,
     DataWorksInvalidRequest,
@@ -21,7 +20,9 @@ from airflow_provider_dataworks.exceptions import (
 )
 
 
-def ask_to_start(drive: Drive, *statuses: str, asked_before: bool = False, patient: bool = True, **more: Any) -> Change:
+def ask_to_start(
+    drive: Drive, *statuses: str, asked_before: bool = False, wait_for_actionable: bool = True, **more: Any
+) -> ChangeResult:
     """Drive one start of a job that shows these statuses."""
     if statuses:
         drive.dataworks.add(JOB, *statuses)
@@ -33,7 +34,7 @@ def ask_to_start(drive: Drive, *statuses: str, asked_before: bool = False, patie
         asked_before=asked_before,
         write_note=lambda job: events.append(f"remember {job.status}"),
         withdraw_note=lambda: events.append("forget"),
-        wait_for_actionable=patient,
+        wait_for_actionable=wait_for_actionable,
     )
     drive.events = events
     return state_change.start(drive.client, plan, **more)
@@ -193,7 +194,7 @@ def test_the_offset_is_kept_unless_a_start_time_is_given(drive: Drive) -> None:
 def test_a_wrong_start_time_is_named(value: Any, field: str) -> None:
     """It would reset the offset to nonsense."""
     with pytest.raises(DataWorksInvalidRequest, match=field):
-        arguments.start_time(value, now=START)
+        values.start_time(value, now=START)
 
 
 @pytest.mark.parametrize(
@@ -201,4 +202,4 @@ def test_a_wrong_start_time_is_named(value: Any, field: str) -> None:
 )
 def test_a_start_time_is_read(value: Any, expected: int | None) -> None:
     """As a number, as its digits, or not at all."""
-    assert arguments.start_time(value, now=START) == expected
+    assert values.start_time(value, now=START) == expected

@@ -128,7 +128,7 @@ class FakeDataWorks:
         self.heard.append(heard)
         if repeated:
             response = refuse("SignatureNonceUsed", 400, "Specified signature nonce was used already.")(request, None)
-        elif abs(_epoch(heard.date) - self.now() - self.skew) > ALLOWED_SKEW:
+        elif abs(epoch(heard.date) - self.now() - self.skew) > ALLOWED_SKEW:
             response = refuse("InvalidTimeStamp.Expired", 400, "Specified time stamp or date value is expired.")(
                 request, None
             )
@@ -206,7 +206,7 @@ class FakeDataWorks:
         return {**ids, "ProjectId": job.project_id, "JobName": job.name, "JobStatus": job.look(), **told}
 
 
-def _epoch(date: str) -> float:
+def epoch(date: str) -> float:
     return datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
 
 

@@ -23,8 +23,8 @@ from airflow_provider_dataworks.client.config import ClientConfig
 from airflow_provider_dataworks.client.driving import arun
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
-from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page, Verdict
 from airflow_provider_dataworks.client.http.session import Session
+from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page, Verdict
 from airflow_provider_dataworks.client.operations import APIS
 from airflow_provider_dataworks.exceptions import (
     DataWorksForbidden,

@@ -55,7 +55,8 @@ def proxy_for(endpoint: str) -> str | None:
     parts, proxies = urlsplit(endpoint), getproxies()
     kind = parts.scheme if proxies.get(parts.scheme) else "all"
     proxy = proxies.get(kind)
-    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
+    # With its port, and as it is, because an address of the sixth version stands in no_proxy without brackets.
+    if not proxy or proxy_bypass(parts.netloc) or proxy_bypass(parts.hostname or ""):
         return None
     return _checked_proxy(proxy.strip(" "), kind)
 

@@ -12,6 +12,7 @@ import select
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -232,6 +233,8 @@ class ConnectionPool:
     def __init__(self, context: ssl.SSLContext, proxy: str | None = None) -> None:
         self._context, self._proxy = context, proxy
         self._kept: list[Connection] = []  # appending and taking are atomic, so that no lock can be held in a fork
+        # Whoever has a hook closes nothing: what is kept is closed as the pool is forgotten.
+        weakref.finalize(self, _close_all, self._kept)
 
     def exchange(self, request: RawRequest, *, repeatable: bool) -> Answer:
         """
@@ -278,8 +281,12 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Close the connections that are kept."""
-        while self._kept:
-            self._kept.pop().close()
+        _close_all(self._kept)
+
+
+def _close_all(connections: list[Connection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)

@@ -164,7 +164,11 @@ def test_a_stop_that_gets_no_keys_is_known_not_to_be_sent(rotated: Any, connecti
     connection.errors = [DataWorksForbidden("no keys", action="AssumeRole")]
     noted: list[str] = []
     plan = ChangeRequest(
-        JOB, START + 600, 30, write_note=lambda job: noted.append("remember"), withdraw_note=lambda: noted.append("forget")
+        JOB,
+        START + 600,
+        30,
+        write_note=lambda job: noted.append("remember"),
+        withdraw_note=lambda: noted.append("forget"),
     )
 
     with pytest.raises(DataWorksForbidden):

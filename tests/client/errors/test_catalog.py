@@ -18,8 +18,7 @@ from test_key_troubles import TASKS as TASKS_WITHOUT_KEYS
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.auth import sts
 from airflow_provider_dataworks.client.auth.answers import row_for
-from airflow_provider_dataworks.client.errors import codes
-from airflow_provider_dataworks.client.errors import ErrorInfo
+from airflow_provider_dataworks.client.errors import ErrorInfo, codes
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.emulator.fixtures import (
     EmulatorFactory,

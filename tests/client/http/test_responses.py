@@ -12,7 +12,8 @@ from fake_dataworks import xml_answer
 
 from airflow_provider_dataworks.client.config import API_2020, API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.http.decoding import Reply
-from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page, Verdict, parse
+from airflow_provider_dataworks.client.http.responses import parse
+from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page, Verdict
 from airflow_provider_dataworks.client.operations import APIS, Api, Call
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,

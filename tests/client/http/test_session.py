@@ -1,27 +1,29 @@
-"""How bytes travel: what both kinds of client are told, and how they behave on a real socket."""
+"""How bytes travel: what clients are told, and how they behave on a real socket."""
 
 from __future__ import annotations
 
 import ssl
-import subprocess
-import sys
+import time
 
 import httpx
 import pytest
 from fake_dataworks import JOB, KEY_ID, SECRET, Drive
 
 from airflow_provider_dataworks import __version__
+from airflow_provider_dataworks.client.auth.cache import CredentialCache
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
-from airflow_provider_dataworks.client.auth.signer import Signer
 from airflow_provider_dataworks.client.config import ClientConfig, user_agent
-from airflow_provider_dataworks.client.http.session import Session, make_ready, tls_context
+from airflow_provider_dataworks.client.http.environment import tls_context
+from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
+from airflow_provider_dataworks.client.http.session import Session
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 
 def session_for(endpoint: str) -> Session:
     """Make a session for an endpoint, without sending anything."""
     settings = ClientConfig(endpoint, connect_timeout=3, read_timeout=7)
-    return Session(settings, Signer(settings.signature, StaticCredentials(Credentials(KEY_ID, SECRET))))
+    cache = CredentialCache(StaticCredentials(Credentials(KEY_ID, SECRET)), time.time)
+    return Session(settings, cache, RateLimiter(5, time.monotonic))
 
 
 def test_an_authors_client_is_told_the_limits():
@@ -39,24 +41,6 @@ def test_one_process_has_one_trust_store():
     assert tls_context() is tls_context()
     assert tls_context().verify_mode is ssl.CERT_REQUIRED
     assert tls_context().check_hostname
-
-
-def test_what_a_loop_would_wait_for_is_loaded_before():
-    """In another process, because here it is loaded already."""
-    program = (
-        "import sys; from airflow_provider_dataworks.client.http.session import make_ready\n"
-        "before = 'anyio._backends._asyncio' in sys.modules; make_ready()\n"
-        "print(before, 'anyio._backends._asyncio' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-
-    assert done.stdout.split() == ["False", "True"]
-
-
-def test_making_ready_twice_does_no_harm():
-    """The second connection of a triggerer does it again."""
-    make_ready()
-    make_ready()
 
 
 def test_the_service_is_reached_through_the_proxy(drive: Drive, monkeypatch: pytest.MonkeyPatch):

@@ -1,8 +1,7 @@
-"""Who is trusted: a real TLS server with a certificate of a private authority, and files that are none."""
+"""Who is trusted and which proxy is used: a real TLS server of a private authority, files that are none, variables."""
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import pytest
 from certificates import Authority
 from fake_dataworks import JOB, Drive
 
-from airflow_provider_dataworks.client.http.session import make_ready, tls_context
+from airflow_provider_dataworks.client.http.environment import proxy_for, tls_context
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest, DataWorksUnavailable
 
 ANSWER = b'{"RequestId": "R", "Success": true, "Data": {"DIJobId": %d, "JobStatus": "Running"}}' % JOB
@@ -178,32 +177,76 @@ def test_a_file_that_comes_later_is_found(authority: Authority, tmp_path: Path) 
     """A failure is not kept; the next task of the same process tries again."""
     path = tmp_path / "later.pem"
     with pytest.raises(DataWorksInvalidRequest):
-        make_ready(str(path))
+        tls_context(str(path))
     path.write_bytes(authority.ca_file.read_bytes())
 
-    make_ready(str(path))
+    tls_context(str(path))
 
 
-def test_it_can_be_loaded_off_the_event_loop(
-    serve: Callable[..., Tls], authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After make_ready in a thread nothing is read from disk where the loop would wait for it."""
-    ca_file = str(authority.ca_file)
-    loaded: list[str] = []
-    load = ssl.create_default_context
+PROXY, OTHER = "http://p.example:3128", "http://all.example:3128"
+CLOUD, LOCAL = "https://dataworks.cn-shanghai.aliyuncs.com", "http://localhost:8900"
 
-    def watched(*args, **kwargs):
-        loaded.append(threading.current_thread().name)
-        return load(*args, **kwargs)
 
-    server = serve()
-    monkeypatch.setattr(ssl, "create_default_context", watched)
-    asyncio.run(asyncio.to_thread(make_ready, ca_file))
-    drive = Drive("asyncio")
-    try:
-        assert ask(drive, server, authority.ca_file) == "Running"
-    finally:
-        drive.close()
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without any proxy."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return monkeypatch
 
-    assert len(loaded) == 1
-    assert loaded[0] != threading.main_thread().name
+
+def test_the_proxy_is_the_one_that_the_environment_names(environment: pytest.MonkeyPatch) -> None:
+    """By the scheme of the address, else the one for all; in small letters or capitals, with or without a scheme."""
+    rows: list[tuple[dict[str, str], str | None, str | None]] = [
+        ({}, None, None),
+        ({"https_proxy": PROXY}, PROXY, None),
+        ({"HTTPS_PROXY": PROXY}, PROXY, None),
+        ({"http_proxy": PROXY}, None, PROXY),
+        ({"all_proxy": PROXY}, PROXY, PROXY),
+        ({"all_proxy": PROXY, "https_proxy": OTHER}, OTHER, PROXY),
+        ({"https_proxy": ""}, None, None),
+        ({"https_proxy": "p.example:3128"}, PROXY, None),
+    ]
+    wrong = []
+    for variables, cloud, local in rows:
+        with environment.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            found = proxy_for(CLOUD), proxy_for(LOCAL)
+        if found != (cloud, local):
+            wrong.append((variables, found))
+
+    assert wrong == []
+
+
+def test_no_proxy_takes_hosts_out(environment: pytest.MonkeyPatch) -> None:
+    """By name, by what it ends in, with its port, by address, or all; as the standard library reads it."""
+    address, port = "https://[fd00::1]:8443", "https://h.example:8443"
+    rows = [
+        ("", CLOUD, True),
+        ("*", CLOUD, False),
+        ("com", CLOUD, False),
+        ("aliyuncs.com", CLOUD, False),
+        (".aliyuncs.com", CLOUD, False),
+        ("ALIYUNCS.com", CLOUD, False),
+        ("other.com, aliyuncs.com", CLOUD, False),
+        ("aliyuncs.com", "https://notaliyuncs.com", True),
+        ("h.example", port, False),
+        ("h.example:8443", port, False),
+        ("h.example:443", port, True),
+        ("10.1.2.3", "https://10.1.2.3:8443", False),
+        ("10.1.2", "https://10.1.2.3", True),
+        ("fd00::1", address, False),
+        ("[fd00::1]", address, False),
+        ("localhost", "https://localhost:8900", False),
+        ("[bad", CLOUD, True),
+    ]
+    environment.setenv("https_proxy", PROXY)
+    wrong = []
+    for no_proxy, endpoint, proxied in rows:
+        environment.setenv("no_proxy", no_proxy)
+        if proxy_for(endpoint) != (PROXY if proxied else None):
+            wrong.append((no_proxy, endpoint, proxy_for(endpoint)))
+
+    assert wrong == []
