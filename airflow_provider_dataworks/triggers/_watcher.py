@@ -76,7 +76,7 @@ class _Wait:
         if self.error is None or self.error.see != error.see:
             text = "DI job %s could not be looked at, and is looked at again: %s"
             self.context.run(log.warning, text, self.di_job_id, error.summary)
-        self.error = error
+            self.error = error
 
 
 class Watcher:
@@ -149,7 +149,8 @@ class Watcher:
                 wait.future.set_exception(error)
 
     def _begin_looks(self, now: float) -> None:
-        if due := [wait for wait in self._open() if wait.asked is None and wait.earliest <= now]:
+        paused = now < self._paused_until
+        if due := [wait for wait in self._open() if wait.asked is None and wait.earliest <= now and not paused]:
             for wait in due:
                 wait.asked = now
             self._begin(self._round(due, now))
@@ -171,7 +172,7 @@ class Watcher:
     def _next(self, wait: _Wait) -> float:
         """Return when something has to be done about a wait."""
         if wait.asked is None:
-            return wait.latest
+            return max(wait.latest, min(self._paused_until, wait.deadline))
         if wait.has_last_look:
             return _NEVER
         return max(wait.deadline, wait.asked + _HANGS, self._paused_until + _HANGS)

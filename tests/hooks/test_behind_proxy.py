@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from certificates import Authority
-from emulated import JOB, SECURITY_TOKEN, Clock, emulator, logged, on_clock
+from emulated import JOB, SECURITY_TOKEN, Clock, emulator, in_triggerer, logged, on_clock
 from emulated import real_clock as clock
 from issuer import BASE_KEY, BASE_SECRET, OIDC_ROLE, OIDC_TOKEN, PROVIDER, ROLE, Issuer, serving
 from strict_proxy import StrictProxy, strict_proxy
@@ -196,9 +196,7 @@ def test_whoever_hands_out_keys(
         more["oidc_token_file"] = str(token)
     hook = connect(**{"login": None, "password": None, "signature": signature, **fields[source], **more})
     if in_loop:
-        from airflow_provider_dataworks.client.flows import get_di_job
-
-        assert asyncio.run(hook.arun(get_di_job(hook.service, JOB))).status == "Running"
+        assert in_triggerer(hook).status == "Running"
     else:
         assert hook.get_di_job(JOB).status == "Running"
 
@@ -297,7 +295,7 @@ def test_a_variable_that_names_no_proxy(
         hook.sleep = lambda seconds: pytest.fail("repeated")
         for ask in (
             DataWorksHook.get_conn,
-            DataWorksHook.new_async_session,
+            DataWorksHook.new_client,
             partial(DataWorksHook.get_di_job, di_job_id=JOB),
         ):
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
 from airflow.models.connection import Connection
 from airflow_limits import needs
+from emulated import in_triggerer
 
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
@@ -171,7 +171,7 @@ def test_wrong_field_is_named_with_its_remedy(fields: dict[str, Any], extra: dic
 
 @needs("odd-extra")
 @pytest.mark.parametrize("extra", ['["cn-shanghai"]', "5", '"cn-shanghai"', "null"])
-@pytest.mark.parametrize("how", ["blocking", "asyncio"])
+@pytest.mark.parametrize("how", ["blocking", "in a triggerer"])
 def test_an_extra_that_is_no_object_is_named(monkeypatch: pytest.MonkeyPatch, extra: str, how: str) -> None:
     """For a task and for a trigger."""
     found = {"conn_type": "dataworks", "extra": extra, **KEYS}
@@ -179,7 +179,7 @@ def test_an_extra_that_is_no_object_is_named(monkeypatch: pytest.MonkeyPatch, ex
     hook = DataWorksHook()
 
     with pytest.raises(DataWorksInvalidRequest, match="extra: is a JSON"):
-        _ = hook.account if how == "blocking" else asyncio.run(hook.load_account())
+        _ = hook.account if how == "blocking" else in_triggerer(hook)
 
 
 def test_blank_secret_is_never_filled_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

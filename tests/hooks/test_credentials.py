@@ -14,12 +14,10 @@ from typing import Any
 
 import pytest
 from alibabacloud_credentials.utils import auth_constant
-from emulated import JOB, Clock, on_clock
+from emulated import JOB, Clock, in_triggerer, on_clock
 from issuer import BASE_KEY, BASE_SECRET, OIDC_ROLE, OIDC_TOKEN, PROVIDER, ROLE, Answer, Issuer, refusal, serving
 
 from airflow_provider_dataworks.client.auth import metadata
-from airflow_provider_dataworks.client.driving import arun
-from airflow_provider_dataworks.client.flows import get_di_job
 from airflow_provider_dataworks.client.models import JobStatus, Verdict
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
@@ -28,7 +26,7 @@ from airflow_provider_dataworks.exceptions import (
     DataWorksUnavailable,
     DIJobWaitTimeout,
 )
-from airflow_provider_dataworks.hooks import _reading as reading
+from airflow_provider_dataworks.hooks import _connection
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers._shared_clients import watcher_of
@@ -112,7 +110,7 @@ def test_every_credential_type_signs_calls(
         connect()
         hook = on_clock(DataWorksHook(), clock)
         assert hook.get_di_job(JOB).status is JobStatus.RUNNING
-        assert asyncio.run(hook.arun(get_di_job(hook.service, JOB))).status is JobStatus.RUNNING
+        assert in_triggerer(hook).status is JobStatus.RUNNING
 
     assert emulator.count(outcome="refused") == 0
 
@@ -162,27 +160,21 @@ def test_keys_that_end_early_are_renewed_when_they_are_refused(
 def test_fifty_callers_make_one_request_for_keys(
     issuer: Issuer, emulator: Emulator, use_role: Callable[..., None], clock: Clock
 ) -> None:
-    """In threads, then in an event loop; the service takes its time."""
+    """At first, and as the keys are about to end; the service takes its time."""
     use_role()
     hook = on_clock(DataWorksHook(), clock)
     issuer.delay = 0.2
-    assert hook._session is not None
+    assert hook.client is not None
+    asked = []
     with ThreadPoolExecutor(50) as pool:
         found = list(pool.map(lambda _: hook.get_di_job(JOB), range(50)))
-    threads = len(issuer.asked)
-    clock.time += 3300
-
-    async def main() -> Any:
-        session = hook.new_async_session()
-        try:
-            return await asyncio.gather(*(arun(get_di_job(hook.service, JOB), session.exchange) for _ in range(50)))
-        finally:
-            await session.close()
-
-    found += asyncio.run(main())
+        asked.append(len(issuer.asked))
+        clock.time += 3300
+        found += pool.map(lambda _: hook.get_di_job(JOB), range(50))
+        asked.append(len(issuer.asked))
 
     assert len(found) == 100
-    assert (threads, len(issuer.asked)) == (1, 2)
+    assert asked == [1, 2]
 
 
 def test_a_refused_role_is_an_airflow_failure_and_an_outage_is_not(
@@ -219,16 +211,16 @@ def test_the_connection_test_tells_what_a_role_lacks(
     assert "See README.md#no-such-role" in text
 
 
-def test_calls_of_one_role_share_one_pace(use_role: Callable[..., None], clock: Clock) -> None:
-    """By the role: its AccessKey IDs change with every renewal."""
+def test_calls_of_one_role_count_as_one_account(use_role: Callable[..., None], clock: Clock) -> None:
+    """The rate is kept by the role: its AccessKey IDs change with every renewal."""
     use_role()
     first, second = on_clock(DataWorksHook(), clock), on_clock(DataWorksHook(), clock)
-    pace = first.service.pace
+    before = first.account.source.identity
     first.get_di_job(JOB)
     clock.time += 3300
     first.get_di_job(JOB)
 
-    assert second.service.pace is first.service.pace is pace
+    assert first.account.source.identity == second.account.source.identity == before
 
 
 def test_keys_rotated_in_the_connection_reach_a_long_blocking_wait(
@@ -238,7 +230,6 @@ def test_keys_rotated_in_the_connection_reach_a_long_blocking_wait(
     use(emulator.access_key_id, emulator.access_key_secret)
     emulator.add_access_key("LTAIrotated", "rotated-secret")
     hook = on_clock(DataWorksHook(), clock)
-    hook.stop_di_job(JOB)
 
     def rotate(seconds: float) -> None:
         emulator.remove_access_key(emulator.access_key_id)
@@ -246,6 +237,7 @@ def test_keys_rotated_in_the_connection_reach_a_long_blocking_wait(
         clock.sleep(seconds)
 
     hook.sleep = rotate
+    hook.stop_di_job(JOB)
 
     assert hook.wait_until_stopped(JOB, timeout=600, poll_interval=10).status is JobStatus.STOPPED
     assert emulator.count(outcome="refused") == 1
@@ -302,7 +294,7 @@ def test_new_keys_are_masked_in_a_task(
 ) -> None:
     """Secret and token, also as a URL spells them."""
     masked: list[str] = []
-    monkeypatch.setattr(reading, "mask_secret", masked.append)
+    monkeypatch.setattr(_connection, "mask_secret", masked.append)
     use_role()
 
     on_clock(DataWorksHook(), clock).get_di_job(JOB)

@@ -17,9 +17,8 @@ from typing import Any
 
 import pytest
 from certificates import Authority
-from emulated import JOB
+from emulated import JOB, in_triggerer
 
-from airflow_provider_dataworks.client.flows import get_di_job
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -97,7 +96,7 @@ def misses(name: str) -> list[tuple[str, str]]:
     hook.sleep = lambda seconds: pytest.fail("repeated")
 
     def in_a_loop() -> Any:
-        return asyncio.run(hook.arun(get_di_job(hook.service, JOB)))
+        return in_triggerer(hook)
 
     for ask in (hook.get_conn, partial(hook.get_di_job, JOB), in_a_loop):
         said = refusal_of(ask)
@@ -183,7 +182,7 @@ def test_a_user_that_the_system_does_not_know_has_no_profile(
     hook.sleep = lambda seconds: pytest.fail("repeated")
 
     assert refusal_of(lambda: hook.get_di_job(JOB)).startswith("HOME: is not set")
-    assert refusal_of(lambda: asyncio.run(hook.arun(get_di_job(hook.service, JOB)))).startswith("HOME: is not set")
+    assert refusal_of(lambda: in_triggerer(hook)).startswith("HOME: is not set")
 
 
 def test_a_file_of_profiles_that_is_a_pipe_holds_nobody(

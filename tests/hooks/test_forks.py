@@ -12,6 +12,7 @@ import pytest
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
 
+from airflow_provider_dataworks.client.http.rate_limit import shared_limiter
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
@@ -133,7 +134,8 @@ def test_a_thousand_rotated_keys_leave_nothing_open(
             assert hook.get_di_job(JOB).id == JOB
             assert hook.get_conn().post("/", headers={"x-acs-action": "ListProjects"}).status_code == 200
         else:
-            hook.service.pace.reserve()
+            account = hook.account
+            shared_limiter(account.config.endpoint, account.source.identity, 5).reserve()
 
     call(0)
     before = open_files()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 # Before anything imports Airflow: it reads its home once, and a test may not touch the user's own.
@@ -22,6 +24,7 @@ import pytest
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.triggers._threads import Threads
 
 JOB = 11668
 SECURITY_TOKEN = "CAIS-emulated/token+with=specials"
@@ -119,6 +122,22 @@ def on_clock(hook: DataWorksHook, clock: Clock) -> DataWorksHook:
     """Give a hook the test's clock."""
     hook.now, hook.sleep = clock.now, clock.sleep
     return hook
+
+
+def in_triggerer(hook: DataWorksHook, job_id: int = JOB) -> Any:
+    """Read the connection in an event loop and look at a job from a thread beside it, as a trigger does."""
+
+    async def look() -> Any:
+        loop = asyncio.get_running_loop()
+
+        def run_in_loop(coroutine: Any) -> Any:
+            return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
+
+        if "account" not in vars(hook):
+            await hook.load_account(run_in_loop)
+        return await Threads().run(partial(hook.get_di_job, job_id))
+
+    return asyncio.run(look())
 
 
 @pytest.fixture

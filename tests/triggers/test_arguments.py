@@ -18,7 +18,7 @@ from safe import assert_event, assert_safe_error
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
-from airflow_provider_dataworks.triggers import _shared_clients as watchers
+from airflow_provider_dataworks.triggers import _shared_clients
 from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
@@ -88,7 +88,7 @@ def test_a_row_that_makes_no_sense_ends_in_one_event_about_it(emulator: Emulator
     wrong = []
     for (name, value), event in zip(ROWS, odd, strict=False):
         error = event.get("error", {})
-        known = error.get("class") == "DataWorksError" and error.get("see") == "trigger-not-understood"
+        known = error.get("class") == "DataWorksPermanentError" and error.get("see") == "trigger-not-understood"
         if not known or f"its argument {name.encode('ascii', 'replace').decode()[:4]}" not in error["message"]:
             known = known and not name.isascii()
         if not known:
@@ -148,7 +148,7 @@ async def test_an_error_that_nobody_expected_is_an_event_too(
     def broken(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("\ud83d secret")
 
-    monkeypatch.setattr(watchers, "watcher_of", broken)
+    monkeypatch.setattr(_shared_clients, "watcher_of", broken)
     event = await event_of(made_of())
 
     assert event["error"]["see"] == "wait-broken"

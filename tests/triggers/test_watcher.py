@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
-from functools import partial
 from typing import Any
 
 import httpx
@@ -16,16 +15,13 @@ import pytest
 from fake_dataworks import PROJECT, FakeDataWorks, answer, refuse, serve
 from virtual_time import run_virtually
 
-from airflow_provider_dataworks.client.asking import Send, Service
+from airflow_provider_dataworks.client.auth.cache import CredentialCache
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
-from airflow_provider_dataworks.client.auth.signer import Signer
+from airflow_provider_dataworks.client.client import DataWorksClient
 from airflow_provider_dataworks.client.config import ClientConfig
-from airflow_provider_dataworks.client.driving import arun
-from airflow_provider_dataworks.client.http.decoding import Reply
-from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
+from airflow_provider_dataworks.client.http.rate_limit import RateLimiter, TooLongToWait
 from airflow_provider_dataworks.client.http.session import Session
 from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page, Verdict
-from airflow_provider_dataworks.client.operations import APIS
 from airflow_provider_dataworks.exceptions import (
     DataWorksForbidden,
     DataWorksNotFound,
@@ -34,10 +30,27 @@ from airflow_provider_dataworks.exceptions import (
     DIJobWaitTimeout,
 )
 from airflow_provider_dataworks.triggers import _watcher as watching
-from airflow_provider_dataworks.triggers._paging import Listing
-from airflow_provider_dataworks.triggers._watcher import FIRST_LOOK, Watcher, spacing
+from airflow_provider_dataworks.triggers._paging import PagePlanner
+from airflow_provider_dataworks.triggers._watcher import FIRST_LOOK, Watcher, poll_interval_for
 
 Work = Callable[["Scene"], Awaitable[Any]]
+
+
+class Passing(RateLimiter):
+    """Lets every call pass, because its turn was waited for already, and hands on what answers ask for."""
+
+    def __init__(self, real: RateLimiter) -> None:
+        super().__init__(1000, lambda: 0.0)
+        self._real = real
+
+    def reserve(self, longest: float = float("inf")) -> float:
+        return 0.0
+
+    def answered(self, *, throttled: bool) -> None:
+        self._real.answered(throttled=throttled)
+
+    def pause(self, seconds: float) -> None:
+        self._real.pause(seconds)
 
 
 class Scene:
@@ -52,23 +65,40 @@ class Scene:
         self.dataworks.jobs.clear()
         self.calls: list[tuple[float, str]] = []
         self.asked: list[tuple[float, int | None]] = []
-        settings = ClientConfig("https://dataworks.cn-shanghai.aliyuncs.com")
+        self._limiter = RateLimiter(max_qps, loop.time)
+        config = ClientConfig("https://dataworks.cn-shanghai.aliyuncs.com")
         keys = StaticCredentials(Credentials("LTAIinvented", "invented-secret"))
-        auth = Signer(settings.signature, keys, clock=self.epoch)
-        self._session = Session(settings, auth, transport=httpx.MockTransport(self.dataworks.handler))
-        service = Service(APIS[settings.api_version], RateLimiter(max_qps, loop.time), self.epoch, patience=0)
-        self.watcher = Watcher(service, partial(arun, exchange=self.exchange), project_id)
+        session = Session(
+            config,
+            CredentialCache(keys, self.epoch),
+            Passing(self._limiter),
+            clock=self.epoch,
+            transport=httpx.MockTransport(self.dataworks.handler),
+        )
+        client = DataWorksClient(config, session, clock=self.epoch, patience=0)
+        self.watcher = Watcher(client, self, project_id)  # type: ignore[arg-type]
 
     def epoch(self) -> float:
         """Epoch seconds on virtual time."""
         return 1_790_000_000.0 + self.now()
 
-    async def exchange(self, send: Send) -> Reply:
-        """Send without waiting for anything real."""
-        self.calls.append((self.now(), send.call.action))
-        self.asked.append((self.now(), send.call.di_job_id))
-        await asyncio.sleep(self.slow.get(send.call.di_job_id or send.call.action, 0))
-        return self._session.exchange(send)
+    async def run(self, call: Any) -> Any:
+        """Make a call as the threads of a watcher do, but wait for its turn and its answer on virtual time."""
+        action, job_id = {"get_di_job": ("GetDIJob", call.args[0]), "list_page": ("ListDIJobs", None)}[
+            call.func.__name__
+        ]
+        while True:
+            try:
+                wait = self._limiter.reserve(longest=10)
+            except TooLongToWait as error:
+                raise DataWorksThrottled("wait", action=action, retry_after=error.seconds) from None
+            await asyncio.sleep(wait)
+            if wait <= 0 or self._limiter.is_due():
+                break
+        self.calls.append((self.now(), action))
+        self.asked.append((self.now(), job_id))
+        await asyncio.sleep(self.slow.get(job_id or action, 0))
+        return call()
 
     def wait(self, job_id: int, *, seconds: float = 3600, poll: float = 30, verdict: Any = None) -> asyncio.Task[DIJob]:
         """Begin to wait for a job."""
@@ -350,10 +380,10 @@ def test_a_mistake_in_reading_a_page_harms_no_wait(monkeypatch: pytest.MonkeyPat
     """Each job is asked for by itself then."""
 
     async def work(scene: Scene) -> None:
-        def broken(self: Listing, *_: Any) -> None:
+        def broken(self: PagePlanner, *_: Any) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(Listing, "seen", broken)
+        monkeypatch.setattr(PagePlanner, "seen", broken)
         done = await asyncio.gather(*(scene.wait(job_id) for job_id in scene.jobs(4, "Stopped")))
 
         assert {job.status for job in done} == {JobStatus.STOPPED}
@@ -456,7 +486,7 @@ def test_a_hint_on_an_error_of_the_service_holds_for_everybody_too() -> None:
 
 
 def test_an_absurd_hint_holds_waits_for_minutes_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    """Ten billion milliseconds are four months; in one line, however many wait."""
+    """Ten billion milliseconds are four months; each wait says so once."""
 
     async def work(scene: Scene) -> None:
         ids = scene.jobs(3, "Stopped")
@@ -467,8 +497,8 @@ def test_an_absurd_hint_holds_waits_for_minutes_and_says_so(caplog: pytest.LogCa
 
     with caplog.at_level(logging.INFO):
         play(work, project_id=None, max_qps=0.5)
-    told = [record.getMessage() for record in caplog.records if "asked callers of this account to wait" in record.msg]
-    assert len(told) == 1
+    told = [record for record in caplog.records if "could not be looked at" in record.getMessage()]
+    assert len(told) == 3  # one for each wait, in its own log
 
 
 @pytest.mark.parametrize("hint", [{"x-acs-retry-after": "200000"}, {"retry-after": "200"}])
@@ -599,10 +629,10 @@ def test_a_mistake_of_ours_reaches_every_wait(monkeypatch: pytest.MonkeyPatch) -
     """Nobody hangs until a deadline."""
 
     async def work(scene: Scene) -> None:
-        def broken(self: Listing, job_ids: set[int]) -> None:
+        def broken(self: PagePlanner, job_ids: set[int]) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(Listing, "pages_for", broken)
+        monkeypatch.setattr(PagePlanner, "pages_for", broken)
         done = await asyncio.gather(scene.wait(1), scene.wait(2), return_exceptions=True)
 
         assert [type(error) for error in done] == [ZeroDivisionError] * 2
@@ -616,7 +646,7 @@ def test_a_mistake_of_ours_reaches_every_wait(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_looks_grow_rarer_with_age_within_bounds(age: float, poll: float, expected: float) -> None:
     """Never more often than asked for, and at most five minutes apart unless asked for."""
-    assert spacing(age, poll) == expected
+    assert poll_interval_for(age, poll) == expected
 
 
 def listed(*ids: int, total: int) -> Page:
@@ -624,37 +654,37 @@ def listed(*ids: int, total: int) -> Page:
     return Page(tuple(DIJob(job_id, JobStatus.RUNNING) for job_id in ids), total)
 
 
-def test_a_sweep_ends_where_single_calls_are_cheaper() -> None:
+def test_a_full_scan_ends_where_single_calls_are_cheaper() -> None:
     """Two jobs in a workspace of a thousand: one page tells that, then each is asked for by itself."""
-    listing = Listing(possible=True)
+    planner = PagePlanner(possible=True)
     asked = []
-    for page in listing.pages_for({5, 6}):
+    for page in planner.pages_for({5, 6}):
         asked.append(page)
-        listing.seen(page, listed(1, 2, total=1000), {5, 6})
+        planner.seen(page, listed(1, 2, total=1000), {5, 6})
 
     assert asked == [1]
-    assert list(listing.pages_for({5, 6})) == []
+    assert list(planner.pages_for({5, 6})) == []
 
 
 def test_a_job_that_left_its_page_is_searched_again() -> None:
     """Pages shift when jobs are deleted."""
-    listing = Listing(possible=True)
-    listing.seen(1, listed(5, 6, total=2), {5, 6})
-    assert list(listing.pages_for({5, 6})) == [1]
+    planner = PagePlanner(possible=True)
+    planner.seen(1, listed(5, 6, total=2), {5, 6})
+    assert list(planner.pages_for({5, 6})) == [1]
 
-    listing.seen(1, listed(6, total=1), {5, 6})
+    planner.seen(1, listed(6, total=1), {5, 6})
 
-    assert list(listing.pages_for({5, 6})) == []
+    assert list(planner.pages_for({5, 6})) == []
 
 
 def test_a_refused_page_is_remembered_only_if_the_refusal_lasts() -> None:
     """Throttling passes; a missing permission does not."""
-    listing = Listing(possible=True)
-    listing.failed(DataWorksThrottled("busy"))
-    assert listing.busy
-    assert list(listing.pages_for({5, 6})) == [1]
-    assert not listing.busy
+    planner = PagePlanner(possible=True)
+    planner.failed(DataWorksThrottled("busy"))
+    assert planner.busy
+    assert list(planner.pages_for({5, 6})) == [1]
+    assert not planner.busy
 
-    listing.failed(DataWorksForbidden("no"))
+    planner.failed(DataWorksForbidden("no"))
 
-    assert list(listing.pages_for({5, 6})) == []
+    assert list(planner.pages_for({5, 6})) == []

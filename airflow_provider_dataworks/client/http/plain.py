@@ -9,9 +9,10 @@ import httpx
 from airflow_provider_dataworks.client.config import is_loopback, user_agent
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.errors.codes import network_error
+from airflow_provider_dataworks.client.http.connections import ConnectionPool
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.client.http.environment import proxy_for, tls_context
-from airflow_provider_dataworks.client.http.exchange import BROKEN, NEVER_SENT, ConnectionPool, RawRequest
+from airflow_provider_dataworks.client.http.exchange import BROKEN, NEVER_SENT, RawRequest
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
 

@@ -46,6 +46,9 @@ _BURST = 0.4
 # benchmarks/machines.py.
 _DECREASE, _DECREASE_AGAIN, _LEAST = 0.7, 0.5, 0.3
 _SOON = 10.0  # seconds
+_FLOOR = (
+    0.05  # of max_qps, below which the rate does not fall: an account that refuses everything is asked all the same
+)
 _REGAIN = 13.0  # seconds in which the rate comes back to where the service refused last
 _PROBE = 0.1  # of max_qps, by which it rises in as many seconds again
 _NO_FOLDER = "there is no temporary folder that can be written to; TMPDIR can name one"
@@ -190,8 +193,9 @@ class RateLimiter:
             rate = self._rate(numbers, now)
             # Where few calls went out since the rate was lowered last, it is far too high still.
             most = _DECREASE if _SOON < now - numbers[_LOWERED_AT] < _FARTHEST else _DECREASE_AGAIN
+            least = min(rate, _FLOOR * self._max_qps)
             left = max(_LEAST, min(most, 1 - 1 / (max(numbers[_SENT], 0.0) + 0.5)))
-            numbers[_BEFORE], numbers[_LOWERED_TO], numbers[_LOWERED_AT] = rate, rate * left, now
+            numbers[_BEFORE], numbers[_LOWERED_TO], numbers[_LOWERED_AT] = rate, max(rate * left, least), now
             numbers[_SENT] = 0.0
             numbers[_THROTTLES] = max(numbers[_THROTTLES], 0.0) + 1
             # Those who wait for their slots ask again, by the lower rate: slots ahead are free.

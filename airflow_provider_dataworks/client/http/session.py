@@ -24,9 +24,10 @@ from airflow_provider_dataworks.client.auth.signing import FORM, RPC, Params, fo
 from airflow_provider_dataworks.client.config import ClientConfig, refusal, user_agent
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.errors.codes import is_about_keys, network_error
+from airflow_provider_dataworks.client.http.connections import ConnectionPool
 from airflow_provider_dataworks.client.http.decoding import Reply, clock_skew
 from airflow_provider_dataworks.client.http.environment import proxy_for, tls_context
-from airflow_provider_dataworks.client.http.exchange import BROKEN, NEVER_SENT, Answer, ConnectionPool, RawRequest, read
+from airflow_provider_dataworks.client.http.exchange import BROKEN, NEVER_SENT, Answer, RawRequest, read
 from airflow_provider_dataworks.client.http.rate_limit import RateLimiter, TooLongToWait
 from airflow_provider_dataworks.client.http.responses import CLOCK_CODES, refusal_code
 from airflow_provider_dataworks.client.operations import Call
