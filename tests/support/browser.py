@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 LARGEST_PICTURE = 200_000  # bytes
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (

@@ -16,7 +16,7 @@ from demo.airflow_processes import LocalAirflow
 from demo.processes import ProcessProblem
 from demo.rest import RestProblem
 
-ON_PYTHONPATH = Path(__file__).parent / "on_pythonpath"
+ON_PYTHONPATH = Path(__file__).parents[1] / "on_pythonpath"
 SILENT = "secrets-backend-is-silent"  # the file in an Airflow's home, if the test says so
 ENDED = frozenset({"success", "failed"})
 TASK_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
