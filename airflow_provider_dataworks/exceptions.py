@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import ClassVar, TypedDict, Unpack
 
+# How the remedy of a retryable error begins; a task says instead how many tries are left.
+RETRIES_LEFT = "Nothing if retries are left: Airflow tries again."
 _LINE = 110  # characters of a first line, about
 
 

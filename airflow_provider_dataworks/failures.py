@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any
 
 from airflow_provider_dataworks import exceptions
-from airflow_provider_dataworks.client.errors.advice import RETRIES_LEFT
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
 
@@ -92,7 +91,7 @@ def _say_retries(error: exceptions.DataWorksError, context: Mapping[str, Any]) -
     if left is None or not error.retryable or not error.remedy:
         return
     said = f"Nothing for now: Airflow tries again ({left} left)." if left else "This was the last try: clear the task."
-    error.remedy = error.remedy.replace(RETRIES_LEFT, said)
+    error.remedy = error.remedy.replace(exceptions.RETRIES_LEFT, said)
 
 
 class crossing:  # noqa: N801 - used like a function

@@ -6,8 +6,7 @@ import re
 import runpy
 from pathlib import Path
 
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -26,20 +25,20 @@ def contents(text: str) -> str:
 
 def troubles() -> str:
     """Return the table of all troubles, a row each with the anchor that errors name."""
-    rows = "\n".join(map(_row, TROUBLES.values()))
+    rows = "\n".join(map(_row, CATALOG.values()))
     return f"| trouble | cause | what to do |\n|---|---|---|\n{rows}"
 
 
 def limits() -> str:
     """Return the table of what lines of Airflow cannot do, from where tests take the reasons to skip."""
-    found = runpy.run_path(str(ROOT / "tests" / "airflow_limits.py"), run_name="airflow_limits")["LIMITS"]
+    found = runpy.run_path(str(ROOT / "tests" / "support" / "airflow_limits.py"), run_name="airflow_limits")["LIMITS"]
     rows = "\n".join(f"| {limit.lines} | {limit.text} |" for limit in found.values())
     return f"| Airflow | what to know |\n|---|---|\n{rows}"
 
 
-def _row(row: Trouble) -> str:
-    seen = _CODE.sub(lambda found: f"`{found.group()}`", row.seen)
-    first = f'<a id="{row.see}"></a>**{row.title}**<br>`{row.error.__name__}`' + (f"<br>{seen}" if seen else "")
+def _row(row: ErrorInfo) -> str:
+    seen = _CODE.sub(lambda found: f"`{found.group()}`", row.codes)
+    first = f'<a id="{row.anchor}"></a>**{row.title}**<br>`{row.error.__name__}`' + (f"<br>{seen}" if seen else "")
     cells = (first, _cell(row.cause), _cell(row.remedy))
     return f"| {' | '.join(cells)} |"
 

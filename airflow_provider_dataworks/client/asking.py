@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from tenacity import DoAttempt, DoSleep, RetryCallState, Retrying
 
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.errors.codes import is_about_keys
 from airflow_provider_dataworks.client.http.decoding import Reply, sentence
 from airflow_provider_dataworks.client.http.envelope import is_refusal
@@ -149,7 +149,7 @@ def _in_turn(service: Service, call: Call[Any]) -> Flow[None]:
             action=call.action,
             di_job_id=call.di_job_id,
             retry_after=held,
-            **TROUBLES["throttled"].advice,
+            **CATALOG["throttled"].kwargs,
         )
     if held > 0 and service.pace.is_news(held):
         log.info("DataWorks asked callers of this account to wait: %s goes out in %.0f s.", call.action, held)
@@ -185,7 +185,7 @@ def _without_verdict(error: DataWorksError) -> DataWorksUnavailable:
         action=error.action,
         di_job_id=error.di_job_id,
         retry_after=error.retry_after,
-        **TROUBLES["unreadable-answer"].advice,
+        **CATALOG["unreadable-answer"].kwargs,
     )
 
 

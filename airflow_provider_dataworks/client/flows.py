@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from airflow_provider_dataworks.client.asking import Flow, Service, Sleep, ask
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.http.responses import DIJob, half_an_answer
 from airflow_provider_dataworks.client.operations import PAGE_SIZE
 from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
@@ -103,5 +103,5 @@ def timed_out(di_job_id: int, last: DIJob | None) -> DIJobWaitTimeout:
         f"it {seen} although the time to wait is over.",
         di_job_id=di_job_id,
         last_status=status,
-        **TROUBLES["wait-timed-out"].advice,
+        **CATALOG["wait-timed-out"].kwargs,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from airflow_provider_dataworks.client.asking import Flow, Service, always, ask, repeated
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.flows import get_di_job, wait
 from airflow_provider_dataworks.client.http.decoding import sentence
 from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
@@ -184,8 +184,8 @@ class _Sending:
     def _explained(self, refusal: DataWorksInvalidRequest) -> DataWorksInvalidRequest:
         # A code that means something of its own, such as a wrong api_version, says more than the state.
         if refusal.see == "request-refused":
-            refusal.remedy = (trouble := TROUBLES["refused-in-this-state"]).remedy
-            refusal.see = trouble.see
+            known = CATALOG["refused-in-this-state"]
+            refusal.remedy, refusal.see = known.remedy, known.anchor
         return refusal
 
     def _attempt(self) -> Flow[Change]:

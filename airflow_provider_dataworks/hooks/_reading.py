@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 from airflow_provider_dataworks.client.auth.credentials import Credentials, Load
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksUnavailable
 from airflow_provider_dataworks.hooks._connection import Account, checked_extra, read_account, secrets_of
 from airflow_provider_dataworks.version_compat import BaseHook, mask_secret, read_connection_in_event_loop
@@ -90,7 +90,7 @@ def _looking_up(conn_id: str) -> Iterator[None]:
             f"the connection cannot be read ({type(error).__name__}: {text}).",
             sent=False,
             conn_id=conn_id,
-            **TROUBLES["connection-unreadable"].advice,
+            **CATALOG["connection-unreadable"].kwargs,
         ) from error
 
 
@@ -102,7 +102,7 @@ def _rereading(conn_id: str) -> Iterator[None]:
         raise DataWorksUnavailable(
             f"the connection {conn_id} could not be read again ({type(error.__cause__).__name__}).",
             sent=False,
-            **TROUBLES["connection-not-read-again"].advice,
+            **CATALOG["connection-not-read-again"].kwargs,
         ) from error
 
 
@@ -110,6 +110,6 @@ def _own_keys(account: Account) -> Credentials:
     if account.credentials is None:
         raise DataWorksAuthError(
             "credential_type: of the connection has changed, so that it holds no keys any more.",
-            **TROUBLES["keys-removed"].advice,
+            **CATALOG["keys-removed"].kwargs,
         )
     return account.credentials

@@ -106,12 +106,12 @@ class DIJobTask(MappedRetries, _Task):
         left = deadline - self.hook.now()
         if left > 0:
             return left
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
         from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
 
         ended = datetime.fromtimestamp(deadline, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         raise DIJobWaitTimeout(
-            f"nothing is sent any more: the time for it ended at {ended}.", **TROUBLES["wait-timed-out"].advice
+            f"nothing is sent any more: the time for it ended at {ended}.", **CATALOG["wait-timed-out"].kwargs
         )
 
     def explain(self, error: DataWorksError, report: Mapping[str, Any]) -> None:

@@ -53,7 +53,7 @@ class RestartOutcomeOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[int]:
         """Compare what was stopped with what runs; see the class."""
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
         from airflow_provider_dataworks.exceptions import DIJobFailed
         from airflow_provider_dataworks.failures import crossing
 
@@ -71,7 +71,7 @@ class RestartOutcomeOperator(BaseOperator):
                     "have started them.",
                     di_job_id=next(iter(down)) if len(down) == 1 else None,
                     conn_id=self.dataworks_conn_id,
-                    **TROUBLES["left-down"].advice,
+                    **CATALOG["left-down"].kwargs,
                 )
                 error.lead = "DI jobs are down: start them in the DataWorks console, or clear their restart."
                 raise error

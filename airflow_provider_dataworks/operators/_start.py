@@ -67,9 +67,9 @@ class StartSteps(DIJobTask):
         is_stopping = error.last_status is not None and not error.last_look_failed
         if not self.only_if_stopped_by or (is_stopping and waited >= _LONGEST_STOP):
             return error
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
 
-        found = DataWorksUnavailable(error.message, sent=False, **TROUBLES["restart-not-begun"].advice)
+        found = DataWorksUnavailable(error.message, sent=False, **CATALOG["restart-not-begun"].kwargs)
         found.di_job_id, found.job_status = error.di_job_id, error.job_status or error.last_status
         return found
 

@@ -56,7 +56,7 @@ class StoppedCheck:
 
         :raises DataWorksError: a job runs, permanent; or it cannot be known.
         """
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
         from airflow_provider_dataworks.exceptions import DataWorksError
         from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -73,7 +73,7 @@ class StoppedCheck:
                     f"{self.group_id!r} of this run, not a task of it.",
                     di_job_id=next(iter(running)) if len(running) == 1 else None,
                     conn_id=hook.dataworks_conn_id,
-                    **TROUBLES["work-on-a-running-job"].advice,
+                    **CATALOG["work-on-a-running-job"].kwargs,
                 )
         log.info("Stopped, so this task may begin: DI jobs %s.", ", ".join(map(str, ids)))
         if self.then is not None:
@@ -102,7 +102,7 @@ class RestartAheadCheck:
 
         :raises DataWorksError: the restart of this run is over, permanent.
         """
-        from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+        from airflow_provider_dataworks.client.errors.catalog import CATALOG
         from airflow_provider_dataworks.exceptions import DataWorksError
         from airflow_provider_dataworks.failures import crossing
 
@@ -111,7 +111,7 @@ class RestartAheadCheck:
                 raise DataWorksError(
                     f"not begun, because {self.restart} of this run is over, and would not start the job again. Clear "
                     f"the whole group {self.group_id!r} of this run, not a task of it.",
-                    **TROUBLES["stop-without-restart"].advice,
+                    **CATALOG["stop-without-restart"].kwargs,
                 )
         if self.then is not None:
             self.then(context)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.http.responses import JobStatus, Verdict
 from airflow_provider_dataworks.client.safe_values import finite_number, plain_text, shown, whole_number
 from airflow_provider_dataworks.exceptions import DataWorksError
@@ -88,4 +88,4 @@ def _statuses(given: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def _refusal(name: str, problem: str, given: Mapping[str, Any]) -> DataWorksError:
     job_id = whole_number(given["di_job_id"])
     message = f"the trigger cannot wait: its argument {name} {problem}."
-    return DataWorksError(message, di_job_id=job_id, **TROUBLES["trigger-not-understood"].advice)
+    return DataWorksError(message, di_job_id=job_id, **CATALOG["trigger-not-understood"].kwargs)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_dataworks import exceptions
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
 from airflow_provider_dataworks.client.safe_values import finite_number, json_value, plain_text, shown, whole_number
 from airflow_provider_dataworks.exceptions import DataWorksError
@@ -86,7 +86,7 @@ def not_understood(event: object) -> DataWorksError:
     """Error for an event of which it is not known what it means for the task; permanent."""
     return DataWorksError(
         f"the trigger sent an event that is not understood: {shown(event, 200)}.",
-        **TROUBLES["mixed-versions"].advice,
+        **CATALOG["mixed-versions"].kwargs,
     )
 
 

@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import flag_or_text
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -74,7 +74,7 @@ def window_end(
     left = found.remaining(moment).total_seconds()
     if left > 0 and left >= needed:
         return now + left
-    raise OutsideMaintenanceWindow(_refusal(found, moment, left, needed), **TROUBLES["outside-window"].advice)
+    raise OutsideMaintenanceWindow(_refusal(found, moment, left, needed), **CATALOG["outside-window"].kwargs)
 
 
 def _refusal(window: MaintenanceWindow, moment: datetime, left: float, needed: float) -> str:

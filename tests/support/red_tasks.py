@@ -11,8 +11,8 @@ import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
 from dag_runs import run_dag
 
-from airflow_provider_dataworks.client.errors.advice import RETRIES_LEFT
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
+from airflow_provider_dataworks.exceptions import RETRIES_LEFT
 from airflow_provider_dataworks.version_compat import DAG
 
 
@@ -44,7 +44,7 @@ def a_block(text: str, see: str, first: str) -> list[str]:
     block = [" ".join(lines[begin:end]), *lines[end : end + 2]]
     assert first in block[0], block
     assert len(lines[begin]) <= 240, block
-    remedy = re.escape(TROUBLES[see].remedy.replace(RETRIES_LEFT, "This was the last try: clear the task."))
+    remedy = re.escape(CATALOG[see].remedy.replace(RETRIES_LEFT, "This was the last try: clear the task."))
     said = re.fullmatch(
         rf"What to do: (Start the job first.*cause: )?{remedy.replace('<operation>', '[A-Za-z]+')}", block[1]
     )

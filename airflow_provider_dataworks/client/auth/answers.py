@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_dataworks.client.auth.credentials import Credentials
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 from airflow_provider_dataworks.client.errors.codes import meaning
 from airflow_provider_dataworks.client.http.decoding import (
     Payload,
@@ -68,7 +67,7 @@ def _epoch(expiration: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def payload_of(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) -> Payload:
+def payload_of(action: str, reply: Reply, rows: Mapping[str, ErrorInfo], who: str) -> Payload:
     """
     Return what a good answer holds.
 
@@ -85,7 +84,7 @@ def payload_of(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str)
     raise refused(action, reply, rows, who)
 
 
-def refused(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) -> DataWorksError:
+def refused(action: str, reply: Reply, rows: Mapping[str, ErrorInfo], who: str) -> DataWorksError:
     """Return the error that a refusal means, with its code but none of its text."""
     payload = decode(reply) or {}
     code = text(payload, "Code", "code")
@@ -96,12 +95,12 @@ def refused(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) ->
     found = row_for(rows, code)
     message, facts = f"{who}.", _facts(action, reply, code)
     if found.error is not DataWorksAuthError:
-        return found.error(message, **facts, **found.advice)
-    skew, told = (clock_skew(reply), off_by(reply)) if found is TROUBLES["clock"] else (None, "")
-    return DataWorksAuthError(f"{message}{told}", clock_skew=skew, **facts, **found.advice)
+        return found.error(message, **facts, **found.kwargs)
+    skew, told = (clock_skew(reply), off_by(reply)) if found is CATALOG["clock"] else (None, "")
+    return DataWorksAuthError(f"{message}{told}", clock_skew=skew, **facts, **found.kwargs)
 
 
-def row_for(rows: Mapping[str, Trouble], code: str | None) -> Trouble:
+def row_for(rows: Mapping[str, ErrorInfo], code: str | None) -> ErrorInfo:
     """Return what a code means: the first whose key the code begins with."""
     return next(found for begin, found in rows.items() if (code or "").startswith(begin))
 
@@ -117,7 +116,7 @@ def _unavailable(see: str, action: str, message: str, reply: Reply, code: str | 
         sent=False,  # of the call that needs the keys, nothing was
         retry_after=retry_after(reply),
         **_facts(action, reply, code),
-        **TROUBLES[see].advice,
+        **CATALOG[see].kwargs,
     )
 
 

@@ -15,7 +15,7 @@ from airflow_provider_dataworks.client.auth.credentials import (
 from airflow_provider_dataworks.client.auth.metadata import ROLE_NAME, CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.auth.profile import Profile
 from airflow_provider_dataworks.client.auth.sts import AssumeRoleWithOidc
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
@@ -69,9 +69,9 @@ class DefaultChain:
                 later = later or for_now
         message = f"no keys were found. {'; '.join(tried)}."
         if later:
-            advice = TROUBLES["no-keys-for-now"].advice
-            raise DataWorksUnavailable(message, sent=False, action="Default credentials", **advice)
-        raise DataWorksAuthError(message, action="Default credentials", **TROUBLES["no-keys-found"].advice)
+            known = CATALOG["no-keys-for-now"].kwargs
+            raise DataWorksUnavailable(message, sent=False, action="Default credentials", **known)
+        raise DataWorksAuthError(message, action="Default credentials", **CATALOG["no-keys-found"].kwargs)
 
     def _sources(self) -> Iterator[tuple[str, CredentialSource | str]]:
         yield "environment", _from_environment()

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from airflow_provider_dataworks.client.auth.answers import keys_in, payload_of, refused, unusable
 from airflow_provider_dataworks.client.auth.credentials import Fetch, Fetching
 from airflow_provider_dataworks.client.config import address, refusal
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 
@@ -30,9 +30,9 @@ _ROLES = "/latest/meta-data/ram/security-credentials/"
 _TIMEOUT = 2.0  # seconds; it answers from inside the host, or not at all
 _HEADER_LIFE = "60"  # seconds; for the two requests that follow
 _ACTION = "ECS metadata"
-_NO_ROLE = {"": TROUBLES["instance-role"]}
-_NO_V2 = {"": TROUBLES["imds-v2"]}
-_URI = {"": TROUBLES["credentials-uri"]}
+_NO_ROLE = {"": CATALOG["instance-role"]}
+_NO_V2 = {"": CATALOG["imds-v2"]}
+_URI = {"": CATALOG["credentials-uri"]}
 
 
 @dataclass(frozen=True)

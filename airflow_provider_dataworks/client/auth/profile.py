@@ -21,7 +21,7 @@ from typing import Any
 
 from airflow_provider_dataworks.client.auth.credentials import Credentials, Fetching, Load
 from airflow_provider_dataworks.client.config import refusal
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.files import NotUsable, read_file
 from airflow_provider_dataworks.client.http.locks import Lock
 from airflow_provider_dataworks.client.safe_values import plain_text
@@ -80,7 +80,7 @@ def _read(name: str | None) -> Credentials:
         if found := _ask(make, ini, name, shown, tries):
             return found
     told = plain_text(f"the {f'profile {name}' if name else 'current profile'} gave no keys: {', '.join(tries)}", 600)
-    raise DataWorksAuthError(f"{told}.", action="Credential profile", **TROUBLES["profile"].advice)
+    raise DataWorksAuthError(f"{told}.", action="Credential profile", **CATALOG["profile"].kwargs)
 
 
 def _home() -> Path:
@@ -125,7 +125,7 @@ def _library() -> Any:
         raise DataWorksAuthError(
             f"the package alibabacloud-credentials cannot be used ({type(error).__name__}).",
             action="Credential profile",
-            **TROUBLES["profile-library"].advice,
+            **CATALOG["profile-library"].kwargs,
         ) from None
 
 

@@ -22,8 +22,7 @@ from airflow_provider_dataworks.client.auth.answers import keys_in, payload_of
 from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, Fetch, Fetching, Load
 from airflow_provider_dataworks.client.auth.signing import canonical_query, flat, form_body, rpc_params
 from airflow_provider_dataworks.client.config import address, endpoint, refusal
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 from airflow_provider_dataworks.client.files import NotUsable, read_file
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.client.safe_values import plain_text
@@ -42,27 +41,27 @@ _REMEDY = (
 _LONGEST = 4_000  # characters of a variable
 # What a code means, by how it begins; the first that fits. The vendor's pages list no codes for OIDC: those are of its
 # page on RRSA, and of what its libraries' tests expect.
-ROLE_CODES: dict[str, Trouble] = {
-    "NoPermission": TROUBLES["role-not-allowed"],
-    "Forbidden": TROUBLES["role-not-allowed"],
-    "NotAuthorized": TROUBLES["role-not-allowed"],
-    "EntityNotExist": TROUBLES["no-such-role"],
-    "InvalidAccessKeyId": TROUBLES["access-key"],
-    "SignatureDoesNotMatch": TROUBLES["access-key-secret"],
-    "InvalidSecurityToken": TROUBLES["sts-token"],
-    "MissingSecurityToken": TROUBLES["sts-token"],
-    "InvalidTimeStamp": TROUBLES["clock"],
-    "IllegalTimestamp": TROUBLES["clock"],
-    "InvalidParameter.DurationSeconds": TROUBLES["role-duration"],
-    "": TROUBLES["role-refused"],
+ROLE_CODES: dict[str, ErrorInfo] = {
+    "NoPermission": CATALOG["role-not-allowed"],
+    "Forbidden": CATALOG["role-not-allowed"],
+    "NotAuthorized": CATALOG["role-not-allowed"],
+    "EntityNotExist": CATALOG["no-such-role"],
+    "InvalidAccessKeyId": CATALOG["access-key"],
+    "SignatureDoesNotMatch": CATALOG["access-key-secret"],
+    "InvalidSecurityToken": CATALOG["sts-token"],
+    "MissingSecurityToken": CATALOG["sts-token"],
+    "InvalidTimeStamp": CATALOG["clock"],
+    "IllegalTimestamp": CATALOG["clock"],
+    "InvalidParameter.DurationSeconds": CATALOG["role-duration"],
+    "": CATALOG["role-refused"],
 }
-OIDC_CODES: dict[str, Trouble] = {
-    "AuthenticationFail.NoPermission": TROUBLES["oidc-not-trusted"],
-    "NoPermission": TROUBLES["oidc-not-trusted"],
-    "AuthenticationFail": TROUBLES["oidc-token"],
-    "EntityNotExist": TROUBLES["no-such-role"],
-    "InvalidParameter.DurationSeconds": TROUBLES["role-duration"],
-    "": TROUBLES["role-refused"],
+OIDC_CODES: dict[str, ErrorInfo] = {
+    "AuthenticationFail.NoPermission": CATALOG["oidc-not-trusted"],
+    "NoPermission": CATALOG["oidc-not-trusted"],
+    "AuthenticationFail": CATALOG["oidc-token"],
+    "EntityNotExist": CATALOG["no-such-role"],
+    "InvalidParameter.DurationSeconds": CATALOG["role-duration"],
+    "": CATALOG["role-refused"],
 }
 
 
@@ -206,7 +205,7 @@ class AssumeRoleWithOidc:
             raise DataWorksAuthError(
                 f"{field}: is missing, and {name} is not set in this process.",
                 action="AssumeRoleWithOIDC",
-                **TROUBLES["oidc-not-set-up"].advice,
+                **CATALOG["oidc-not-set-up"].kwargs,
             )
         if not value and plain_text(found, _LONGEST) != found:
             raise refusal(name, "holds a character that no such value has, or is far too long")
@@ -237,5 +236,5 @@ def _post(action: str, url: str, params: Mapping[str, str]) -> Fetch:
     return Fetch("POST", url, headers, form_body(params), action=action)
 
 
-def _read(action: str, reply: Reply, rows: Mapping[str, Trouble], who: str) -> Credentials:
+def _read(action: str, reply: Reply, rows: Mapping[str, ErrorInfo], who: str) -> Credentials:
     return keys_in(action, payload_of(action, reply, rows, who).get("Credentials"), reply)

@@ -6,29 +6,28 @@ import re
 import socket
 import ssl
 
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 from airflow_provider_dataworks.client.http.limits import Encoded
 
-_EDITION = TROUBLES["edition-too-low"]
-_PERMISSION = TROUBLES["ram-action-missing"]
-_KEY = TROUBLES["access-key"]
-_SECRET = TROUBLES["access-key-secret"]
-_TOKEN = TROUBLES["sts-token"]
-_CLOCK = TROUBLES["clock"]
-_SLOW_DOWN = TROUBLES["throttled"]
-_BUSY = TROUBLES["service-down"]
-_WRONG_API = TROUBLES["wrong-api-version"]
-_REFUSED = TROUBLES["request-refused"]
-_NO_JOB = TROUBLES["no-such-job"]
+_EDITION = CATALOG["edition-too-low"]
+_PERMISSION = CATALOG["ram-action-missing"]
+_KEY = CATALOG["access-key"]
+_SECRET = CATALOG["access-key-secret"]
+_TOKEN = CATALOG["sts-token"]
+_CLOCK = CATALOG["clock"]
+_SLOW_DOWN = CATALOG["throttled"]
+_BUSY = CATALOG["service-down"]
+_WRONG_API = CATALOG["wrong-api-version"]
+_REFUSED = CATALOG["request-refused"]
+_NO_JOB = CATALOG["no-such-job"]
 
 # Sources: the vendor's "Public error codes" and StopDIJob pages of 2020-05-18, the gateway's common codes, and for the
 # numeric business codes of 2024-05-18, which the vendor does not list, what its Terraform provider does with them.
-EXACT: dict[str, Trouble] = {
-    "Throttling.Api.Risk": TROUBLES["daily-quota"],
-    "Throttling.Resource": TROUBLES["edition-quota"],
+EXACT: dict[str, ErrorInfo] = {
+    "Throttling.Api.Risk": CATALOG["daily-quota"],
+    "Throttling.Resource": CATALOG["edition-quota"],
     "Forbidden.Access": _EDITION,
-    "Forbidden.Not.Server": TROUBLES["wrong-region"],
+    "Forbidden.Not.Server": CATALOG["wrong-region"],
     "InvalidSecurityToken": _TOKEN,
     "MissingSecurityToken": _TOKEN,
     "SignatureDoesNotMatch": _SECRET,
@@ -36,25 +35,25 @@ EXACT: dict[str, Trouble] = {
     "IncompleteSignature": _SECRET,
     "IllegalTimestamp": _CLOCK,
     # A repeated nonce means that an earlier copy of the request arrived: its effect must be looked up, not asked again.
-    "SignatureNonceUsed": TROUBLES["answer-lost"],
+    "SignatureNonceUsed": CATALOG["answer-lost"],
     "ServiceUnavailable": _BUSY,
     "UnsupportedHTTPMethod": _WRONG_API,
     "9990020002": _SLOW_DOWN,
-    "9990010001": TROUBLES["not-activated"],
+    "9990010001": CATALOG["not-activated"],
     "9990030003": _REFUSED,
     "403030": _PERMISSION,
     "500130": _NO_JOB,
-    "1101080008": TROUBLES["no-such-workspace"],
+    "1101080008": CATALOG["no-such-workspace"],
 }
 # First match wins, so the narrower pattern stands first.
-PATTERNS: tuple[tuple[re.Pattern[str], Trouble], ...] = tuple(
+PATTERNS: tuple[tuple[re.Pattern[str], ErrorInfo], ...] = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
         (r"(Rejected\.)?Throttling(\..+)?", _SLOW_DOWN),
         (r"InvalidAccessKeyId\..*", _KEY),
         (r"InvalidSecurityToken\..*", _TOKEN),
         (r"InvalidTimeStamp\..*", _CLOCK),
-        (r"ResourceNotAuthorized(\..*)?", TROUBLES["not-in-workspace"]),
+        (r"ResourceNotAuthorized(\..*)?", CATALOG["not-in-workspace"]),
         (r"(Forbidden|NotAuthorized|NoPermission)(\..*)?", _PERMISSION),
         (r"InternalError(\..*)?", _BUSY),
         (r"(InvalidAction|InvalidApi|InvalidVersion)(\..*)?", _WRONG_API),
@@ -88,7 +87,7 @@ def is_about_keys(code: str | None) -> bool:
     return _ABOUT_KEYS.fullmatch(code or "") is not None
 
 
-def meaning(code: str | None, status: int, message: str = "") -> Trouble:
+def meaning(code: str | None, status: int, message: str = "") -> ErrorInfo:
     """Look at code, message and HTTP status together and say what the answer means."""
     name = symbol(code, message)
     if name in EXACT:
@@ -99,7 +98,7 @@ def meaning(code: str | None, status: int, message: str = "") -> Trouble:
     return _by_status(status, bool(code))
 
 
-def _by_status(status: int, has_code: bool) -> Trouble:
+def _by_status(status: int, has_code: bool) -> ErrorInfo:
     if status == 429:
         return _SLOW_DOWN
     if status < 300 or status == 408 or status >= 500:
@@ -110,11 +109,11 @@ def _by_status(status: int, has_code: bool) -> Trouble:
         return _PERMISSION
     if status == 404:
         # Without a code the 404 is not DataWorks speaking but some other server at that address.
-        return _NO_JOB if has_code else TROUBLES["not-dataworks"]
+        return _NO_JOB if has_code else CATALOG["not-dataworks"]
     return _REFUSED
 
 
-def on_the_way(error: BaseException, *, sent: bool, by_proxy: bool) -> Trouble:
+def on_the_way(error: BaseException, *, sent: bool, by_proxy: bool) -> ErrorInfo:
     """
     Return what kept a request or its answer from arriving.
 
@@ -123,16 +122,16 @@ def on_the_way(error: BaseException, *, sent: bool, by_proxy: bool) -> Trouble:
     :param by_proxy: whether the proxy itself refused.
     """
     if isinstance(error, Encoded):
-        return TROUBLES["unreadable-answer"]
+        return CATALOG["unreadable-answer"]
     if sent:
-        return TROUBLES["answer-lost"]
+        return CATALOG["answer-lost"]
     if by_proxy:
-        return TROUBLES["proxy"]
+        return CATALOG["proxy"]
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, socket.gaierror):
-            return TROUBLES["dns"]
+            return CATALOG["dns"]
         if isinstance(cause, ssl.SSLError):
-            return TROUBLES["tls"]
+            return CATALOG["tls"]
         cause = cause.__cause__ or cause.__context__
-    return TROUBLES["network"]
+    return CATALOG["network"]

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 from airflow_provider_dataworks.client.errors.codes import meaning
 from airflow_provider_dataworks.client.http.decoding import (
     Payload,
@@ -123,12 +122,12 @@ class Verdict:
             raise DIJobFailed(
                 f"it ended Failed: {sentence(job.error_message or 'DataWorks gave no text')}",
                 di_job_id=job.id,
-                **TROUBLES["job-failed"].advice,
+                **CATALOG["job-failed"].kwargs,
             )
         raise DIJobFailed(
             f"it is {job.status}, which is not accepted and does not change by waiting.",
             di_job_id=job.id,
-            **TROUBLES["end-not-accepted"].advice,
+            **CATALOG["end-not-accepted"].kwargs,
         )
 
 
@@ -158,7 +157,7 @@ def decipher(action: str, di_job_id: int | None, reply: Reply) -> Payload:
             action=action,
             di_job_id=di_job_id,
             status=reply.status,
-            **TROUBLES["redirect"].advice,
+            **CATALOG["redirect"].kwargs,
         )
     payload = decode(reply) if reply.status >= 200 else None
     if payload is None:
@@ -189,7 +188,7 @@ def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, c
         "action": action,
         "di_job_id": di_job_id,
         "retry_after": retry_after(reply),
-        **found.advice,
+        **found.kwargs,
     }
     if found.error is DataWorksAuthError:
         about_clock = code in ("InvalidTimeStamp.Expired", "IllegalTimestamp")
@@ -208,15 +207,15 @@ def _without_payload(action: str, di_job_id: int | None, reply: Reply) -> DataWo
         di_job_id=di_job_id,
         status=reply.status,
         retry_after=retry_after(reply),
-        **_told_by_another(found, reply.status).advice,
+        **_told_by_another(found, reply.status).kwargs,
     )
 
 
-def _told_by_another(found: Trouble, status: int) -> Trouble:
+def _told_by_another(found: ErrorInfo, status: int) -> ErrorInfo:
     # Whoever answers without DataWorks' envelope is no authority on keys and jobs: only its status says something.
     if status < 400:
-        return TROUBLES["unreadable-answer"]
-    return found if found.error.retryable else TROUBLES["not-dataworks"]
+        return CATALOG["unreadable-answer"]
+    return found if found.error.retryable else CATALOG["not-dataworks"]
 
 
 def _denied(payload: Payload) -> str:
@@ -236,7 +235,7 @@ def half_an_answer(action: str, missing: str, payload: Payload) -> DataWorksUnav
         f"the answer is incomplete or contradictory: {missing}.",
         action=action,
         request_id=request_id(payload),
-        **TROUBLES["unreadable-answer"].advice,
+        **CATALOG["unreadable-answer"].kwargs,
     )
 
 

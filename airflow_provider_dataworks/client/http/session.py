@@ -22,7 +22,7 @@ from airflow_provider_dataworks.client.auth.signer import FORM, Signer
 from airflow_provider_dataworks.client.auth.signing import form_body
 from airflow_provider_dataworks.client.config import Settings, is_loopback, user_agent
 from airflow_provider_dataworks.client.driving import arun, run
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.errors.codes import on_the_way
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.client.http.exchange import (
@@ -138,7 +138,7 @@ class _Wire:
             f"no usable answer came from {urlsplit(fetch.url).netloc}: {type(error).__name__} ({why.title}).",
             sent=False,  # of the call that needs the keys, nothing was
             action=fetch.action,
-            **TROUBLES[fetch.see].advice,
+            **CATALOG[fetch.see].kwargs,
         )
 
     def lost(self, error: Exception, call: Call[Any], keys: Credentials) -> DataWorksUnavailable:
@@ -154,7 +154,7 @@ class _Wire:
             sent=sent,
             action=call.action,
             di_job_id=call.di_job_id,
-            **on_the_way(error, sent=sent, by_proxy=isinstance(error, httpx.ProxyError)).advice,
+            **on_the_way(error, sent=sent, by_proxy=isinstance(error, httpx.ProxyError)).kwargs,
         )
 
 

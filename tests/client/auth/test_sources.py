@@ -43,7 +43,7 @@ from airflow_provider_dataworks.client.auth.default_chain import DefaultChain
 from airflow_provider_dataworks.client.auth.metadata import CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.auth.sts import AssumeRole, AssumeRoleWithOidc, sts_endpoint
 from airflow_provider_dataworks.client.driving import arun, run
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
@@ -304,8 +304,8 @@ def test_a_refusal_tells_code_request_and_row_but_no_text(
     with pytest.raises(DataWorksError, match=rf"{BASE_KEY} got no keys of {ROLE}\.") as caught:
         fetched(role(issuer))
 
-    assert type(caught.value) is TROUBLES[see].error
-    assert (caught.value.see, caught.value.remedy) == (see, TROUBLES[see].remedy)
+    assert type(caught.value) is CATALOG[see].error
+    assert (caught.value.see, caught.value.remedy) == (see, CATALOG[see].remedy)
     assert caught.value.code == (None if code == BASE_SECRET else code)
     assert (caught.value.status, caught.value.request_id) == (status, REQUEST_ID)
     assert caught.value.action == "AssumeRole"

@@ -13,14 +13,13 @@ import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
 from emulated import JOB, SECURITY_TOKEN
 from red_tasks import a_block, log_of_failure
-from test_key_troubles import TASKS as TASKS_WITHOUT_KEYS
+from test_catalog_credentials import TASKS as TASKS_WITHOUT_KEYS
 
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.auth import sts
 from airflow_provider_dataworks.client.auth.answers import row_for
 from airflow_provider_dataworks.client.errors import codes
-from airflow_provider_dataworks.client.errors.advice import Trouble
-from airflow_provider_dataworks.client.errors.catalog import TROUBLES
+from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 from airflow_provider_dataworks.emulator.fixtures import (
     EmulatorFactory,
     dataworks_emulator,
@@ -35,7 +34,7 @@ from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 PACKAGE = README.parent / "airflow_provider_dataworks"
 V2020, V2024 = "2020-05-18", "2024-05-18"
 UNKNOWN_HOST = "dataworks.nowhere.example"
@@ -258,7 +257,7 @@ def test_every_row_is_met_by_a_test() -> None:
     elsewhere |= {"connection-not-read-again", "keys-removed", "trigger-not-understood", "wait-broken"}
     elsewhere |= {"restart-not-begun", "stop-without-restart"}
 
-    assert {row[0] for row in (*TASKS, *TASKS_WITHOUT_KEYS)} | elsewhere == set(TROUBLES)
+    assert {row[0] for row in (*TASKS, *TASKS_WITHOUT_KEYS)} | elsewhere == set(CATALOG)
 
 
 # The table
@@ -275,8 +274,8 @@ def test_every_class_leads_to_a_row_of_its_own() -> None:
     for found in classes:
         see = found("m").see
         assert see is not None
-        assert TROUBLES[see].error is found
-    assert {row.error for row in TROUBLES.values()} == {*classes, DataWorksError}
+        assert CATALOG[see].error is found
+    assert {row.error for row in CATALOG.values()} == {*classes, DataWorksError}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
@@ -289,13 +288,13 @@ def test_every_row_has_its_place_in_readme() -> None:
     """By the anchor that errors name."""
     anchors = re.findall(r'<a id="([^"]+)">', README.read_text())
 
-    assert anchors == list(TROUBLES)
+    assert anchors == list(CATALOG)
 
 
-@pytest.mark.parametrize("row", TROUBLES.values(), ids=lambda row: row.see)
-def test_the_codes_a_row_shows_are_those_that_lead_to_it(row: Trouble) -> None:
+@pytest.mark.parametrize("row", CATALOG.values(), ids=lambda row: row.anchor)
+def test_the_codes_a_row_shows_are_those_that_lead_to_it(row: ErrorInfo) -> None:
     """README may not promise what the client does not do."""
-    for shown in filter(None, row.seen.split(", ")):
+    for shown in filter(None, row.codes.split(", ")):
         if shown == "as in the row above":
             continue
         code, status = (shown.removeprefix("other ").replace("*", "Thing"), 400)
@@ -314,20 +313,20 @@ def test_the_codes_a_row_shows_are_those_that_lead_to_it(row: Trouble) -> None:
 def test_every_code_is_shown_by_its_row() -> None:
     """Whoever looks a code up in README finds it."""
     for code, row in codes.EXACT.items():
-        shown = [re.escape(text).replace(r"\*", ".*") for text in row.seen.removeprefix("other ").split(", ")]
+        shown = [re.escape(text).replace(r"\*", ".*") for text in row.codes.removeprefix("other ").split(", ")]
         assert any(re.fullmatch(pattern, code) or re.fullmatch(pattern, f"{code}.x") for pattern in shown), code
 
 
 @pytest.mark.parametrize("rows", [sts.ROLE_CODES, sts.OIDC_CODES], ids=["role", "oidc"])
-def test_every_code_about_roles_is_shown_by_its_row(rows: dict[str, Trouble]) -> None:
+def test_every_code_about_roles_is_shown_by_its_row(rows: dict[str, ErrorInfo]) -> None:
     """But the one for all others, and those that mean the same by another service."""
     for begin, row in rows.items():
-        shown = [text.rstrip(".*") for text in row.seen.split(", ")]
+        shown = [text.rstrip(".*") for text in row.codes.split(", ")]
         assert not begin or any(begin.startswith(text) or text.startswith(begin) for text in shown), begin
 
 
-@pytest.mark.parametrize("row", TROUBLES.values(), ids=lambda row: row.see)
-def test_a_row_is_short_whole_sentences(row: Trouble) -> None:
+@pytest.mark.parametrize("row", CATALOG.values(), ids=lambda row: row.anchor)
+def test_a_row_is_short_whole_sentences(row: ErrorInfo) -> None:
     """It is read at night."""
     assert row.cause.endswith(".")
     assert row.remedy.endswith(".")

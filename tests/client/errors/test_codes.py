@@ -177,7 +177,7 @@ def caused(error: Exception, *causes: Exception) -> Exception:
 )
 def test_trouble_on_the_way_is_told_by_the_systems_own_error(error: Exception, sent: bool, by_proxy: bool, see: str):
     """By types, which stand among the causes, and never by texts."""
-    assert on_the_way(error, sent=sent, by_proxy=by_proxy).see == see
+    assert on_the_way(error, sent=sent, by_proxy=by_proxy).anchor == see
 
 
 def test_an_error_that_came_up_while_another_was_met_is_followed_too():
@@ -185,7 +185,7 @@ def test_an_error_that_came_up_while_another_was_met_is_followed_too():
     error = OSError("library")
     error.__context__ = socket.gaierror(-2, "unknown")
 
-    assert on_the_way(error, sent=False, by_proxy=False).see == "dns"
+    assert on_the_way(error, sent=False, by_proxy=False).anchor == "dns"
 
 
 def test_every_remedy_is_a_sentence():
