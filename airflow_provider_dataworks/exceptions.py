@@ -1,26 +1,30 @@
 """
-Everything that can go wrong, as plain picklable exceptions; nothing here decides which answer means which error.
+The errors of this package, one tree of picklable exceptions; which answer leads to which error is decided elsewhere.
 
 ::
 
     DataWorksError
-    ├── DataWorksThrottled        refused for now, not executed; .retry_after: how long the service asked to wait
-    ├── DataWorksUnavailable      5xx, broken answer, connection trouble; .sent: whether the request may have arrived
-    ├── DataWorksAuthError        key, token, signature or clock (.clock_skew)
-    ├── DataWorksForbidden        the key is good, but may not do this: RAM, workspace role, edition
-    ├── DataWorksNotFound         no such DI job or workspace here
-    ├── DataWorksInvalidRequest   bad input, refused by us before anything is sent or by the service (also a ValueError)
-    ├── DataWorksQuotaExceeded    the daily or edition quota is used up: waiting minutes does not help
-    ├── OutsideMaintenanceWindow  no window is open, or too little of it is left: nothing was touched
-    ├── DIJobFailed               the DI job itself ended in an error
-    └── DIJobWaitTimeout          the time to wait ran out; .last_status says what was seen last
+    ├── DataWorksThrottled            refused for now, not executed; .retry_after: how long the service asked to wait
+    ├── DataWorksUnavailable          5xx, broken answer, no connection; .sent: whether the request may have arrived
+    └── DataWorksPermanentError       a retry cannot help; also an AirflowFailException, so Airflow does not retry
+        ├── DataWorksAuthError        key, token, signature or clock (.clock_skew)
+        ├── DataWorksForbidden        the key is good, but may not do this: RAM, workspace role, edition
+        ├── DataWorksNotFound         no such DI job or workspace here
+        ├── DataWorksInvalidRequest   bad input, refused by this package or by the service (also a ValueError)
+        ├── DataWorksQuotaExceeded    the daily or edition quota is used up: waiting minutes does not help
+        ├── OutsideMaintenanceWindow  no window is open, or too little of it is left: nothing was touched
+        ├── DIJobFailed               the DI job itself ended in an error
+        └── DIJobWaitTimeout          the time to wait ran out; .last_status says what was seen last
 
-Whether an error is worth repeating (``retryable``) is settled by its class where the answer is read, and nowhere else.
+The class alone says whether a retry may help (``retryable``). ``AirflowFailException`` is the one signal against
+retries that every Airflow version understands.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, TypedDict, Unpack
+
+from airflow_provider_dataworks.version_compat import AirflowFailException
 
 # How the remedy of a retryable error begins; a task says instead how many tries are left.
 RETRIES_LEFT = "Nothing if retries are left: Airflow tries again."
@@ -45,7 +49,7 @@ class Facts(TypedDict, total=False):
 
 class DataWorksError(Exception):
     """
-    Base of all errors of this package.
+    Base of all errors of this package; raised only as one of its subclasses.
 
     :param message: what the service, or this package, says went wrong.
     :param code: the service's error code, verbatim, or ``None`` where there was none.
@@ -156,7 +160,11 @@ class DataWorksUnavailable(DataWorksError):
         self.sent = sent
 
 
-class DataWorksAuthError(DataWorksError):
+class DataWorksPermanentError(DataWorksError, AirflowFailException):
+    """An error that a retry cannot help, as Airflow must see it; raised by itself where no subclass fits."""
+
+
+class DataWorksAuthError(DataWorksPermanentError):
     """
     The service does not accept who we are: key, token, signature or clock.
 
@@ -170,37 +178,37 @@ class DataWorksAuthError(DataWorksError):
         self.clock_skew = clock_skew
 
 
-class DataWorksForbidden(DataWorksError):
+class DataWorksForbidden(DataWorksPermanentError):
     """The key is good, but it may not do this: RAM policy, workspace role or DataWorks edition."""
 
     _see = "ram-action-missing"
 
 
-class DataWorksNotFound(DataWorksError):
+class DataWorksNotFound(DataWorksPermanentError):
     """There is no such DI job or workspace at this endpoint."""
 
     _see = "no-such-job"
 
 
-class DataWorksInvalidRequest(DataWorksError, ValueError):
+class DataWorksInvalidRequest(DataWorksPermanentError, ValueError):
     """Bad input: found by this package before anything was sent, or refused by the service."""
 
     _see = "bad-input"
 
 
-class DataWorksQuotaExceeded(DataWorksError):
+class DataWorksQuotaExceeded(DataWorksPermanentError):
     """The daily or edition quota of API calls is used up: permanent for today."""
 
     _see = "daily-quota"
 
 
-class OutsideMaintenanceWindow(DataWorksError):
+class OutsideMaintenanceWindow(DataWorksPermanentError):
     """No maintenance window is open, or too little of it is left; nothing was touched."""
 
     _see = "outside-window"
 
 
-class DIJobFailed(DataWorksError):
+class DIJobFailed(DataWorksPermanentError):
     """
     The DI job ended in an error.
 
@@ -210,7 +218,7 @@ class DIJobFailed(DataWorksError):
     _see = "job-failed"
 
 
-class DIJobWaitTimeout(DataWorksError):
+class DIJobWaitTimeout(DataWorksPermanentError):
     """
     The DI job did not reach the state in the time given.
 

@@ -1,17 +1,25 @@
-"""How Airflow retries tasks of this package: the defaults, and a policy that waits as asked; sends nothing."""
+"""How Airflow retries tasks of this package, and what their errors say about it; never sends anything.
+
+Default retries, a policy that waits as DataWorks asks, and the context manager through which errors reach Airflow.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import RETRIES_LEFT, DataWorksError
 from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_3_PLUS, conf
 
 if TYPE_CHECKING or AIRFLOW_V_3_3_PLUS:
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 else:
     RetryPolicy = object
+
+log = logging.getLogger(__name__)
 
 # What a task gets whose author set nothing: Airflow's own default of no retry would lose a stop to one busy minute.
 RETRIES: int = conf.getint("core", "default_task_retries", fallback=0) or 3
@@ -110,3 +118,48 @@ def _default_args(given: dict[str, Any], filled: dict[str, Any]) -> set[str]:
     for place in (filled.get("dag"), filled.get("task_group")):
         names.update(getattr(place, "default_args", None) or ())
     return names
+
+
+def tries_left(context: Mapping[str, Any]) -> int | None:
+    """Return how often Airflow will try a task again that fails now; ``None`` where the context does not tell."""
+    most, number = (getattr(context.get("ti"), name, None) for name in ("max_tries", "try_number"))
+    return max(0, most + 1 - number) if isinstance(most, int) and isinstance(number, int) else None
+
+
+class explained:  # noqa: N801 - used like a function
+    """
+    Context manager for calls into the client: a :class:`DataWorksError` leaves it as a task's log should show it.
+
+    The traceback is dropped, and logged at DEBUG: forty frames that are the same for every error would hide what
+    happened. Any other exception is a bug, and keeps its traceback.
+
+    :param context: of the running task. Its connection is named where the error names none, and the remedy says how
+        many tries are left.
+    :param explain: adds to the error what the caller knows, such as what an earlier try did; called first.
+    """
+
+    def __init__(
+        self, context: Mapping[str, Any] | None = None, explain: Callable[[DataWorksError], None] | None = None
+    ) -> None:
+        self._context, self._explain = context or {}, explain
+
+    def __enter__(self) -> None:
+        """Begin; there is nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise the error again, explained and without its traceback."""
+        if not isinstance(error, DataWorksError):
+            return
+        log.debug("Where it was raised:", exc_info=error)
+        if self._explain is not None:
+            self._explain(error)
+        error.conn_id = error.conn_id or getattr(self._context.get("task"), "dataworks_conn_id", None)
+        left = tries_left(self._context)
+        if error.retryable and error.remedy and left is not None:
+            again = f"Nothing for now: Airflow tries again ({left} left)."
+            error.remedy = error.remedy.replace(
+                RETRIES_LEFT, again if left else "This was the last try: clear the task."
+            )
+        raise error.with_traceback(None) from None

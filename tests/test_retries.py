@@ -9,7 +9,7 @@ import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
 from airflow_limits import needs
 
-from airflow_provider_dataworks import exceptions, failures
+from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.retries import DataWorksRetryPolicy
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
@@ -147,7 +147,7 @@ def test_without_a_hint_airflows_own_delay_applies(error: BaseException) -> None
 
 
 @needs("retry-policy")
-@pytest.mark.parametrize("error", [exceptions.DataWorksForbidden("no"), failures.DataWorksQuotaExceeded("no")])
+@pytest.mark.parametrize("error", [exceptions.DataWorksForbidden("no"), exceptions.DataWorksQuotaExceeded("no")])
 def test_permanent_errors_are_not_retried(error: BaseException) -> None:
     """Also where a flow was run outside the hook, so that the error is no AirflowFailException."""
     assert decide(error).action is RetryAction.FAIL

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.version_compat import AirflowException, BaseHook
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_dataworks.client.auth.signer import Signer
     from airflow_provider_dataworks.client.http.responses import DIJob
     from airflow_provider_dataworks.client.http.session import AsyncSession, Client, Session
-    from airflow_provider_dataworks.failures import crossing
     from airflow_provider_dataworks.hooks._connection import Account
 
 T = TypeVar("T")
@@ -63,11 +63,9 @@ class DataWorksHook(BaseHook):
         with self._named():
             return read(type(self), self.dataworks_conn_id)
 
-    def _named(self) -> crossing:
-        """Return what errors pass on their way out: it names connection and endpoint in them."""
-        from airflow_provider_dataworks.failures import crossing
-
-        return crossing(explain=self._name_in)
+    def _named(self) -> explained:
+        """Return a context manager whose errors leave with connection and endpoint, and without the client's frames."""
+        return explained(explain=self._name_in)
 
     def _name_in(self, error: DataWorksError) -> None:
         """Write connection and endpoint of this hook into an error that names none."""

@@ -8,10 +8,9 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_dataworks.arguments import checked, seconds
-from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
 from airflow_provider_dataworks.operators._request_note import RequestMemory, read_report
-from airflow_provider_dataworks.retries import MappedRetries
+from airflow_provider_dataworks.retries import MappedRetries, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -48,12 +47,7 @@ class DIJobTask(MappedRetries, _Task):
     @classmethod
     def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
         """Refuse arguments that can never be right, as the DAG is made; templates are read when the task runs."""
-        try:
-            cls.check_together(arguments)
-        except DataWorksInvalidRequest as error:
-            from airflow_provider_dataworks.failures import as_airflow_sees_it
-
-            raise as_airflow_sees_it(error) from None
+        cls.check_together(arguments)
 
     @classmethod
     def check_together(cls, arguments: Mapping[str, Any]) -> None:
@@ -134,10 +128,9 @@ class DIJobTask(MappedRetries, _Task):
     def execute_again(self, context: Context, event: Any = None) -> Any:
         """Begin anew, now that something can be done; raises what the wait ended in, or that its event is unknown."""
         from airflow_provider_dataworks.exceptions import DIJobWaitTimeout
-        from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.triggers._events import outcome_of
 
-        with crossing(context):
+        with explained(context):
             try:
                 outcome_of(event)
             except DIJobWaitTimeout as error:
@@ -279,11 +272,10 @@ class DIJobTask(MappedRetries, _Task):
 
         :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
         """
-        from airflow_provider_dataworks.failures import crossing
         from airflow_provider_dataworks.triggers._events import not_understood, outcome_of, report_of
 
         report = read_report(report_of(event))
-        with crossing(context, partial(self.explain, report=report)):
+        with explained(context, partial(self.explain, report=report)):
             job = outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
             if not self.verdict(report)(job):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.operators._request_note import RequestNote, asked_to_stop
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
+from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.version_compat import BaseOperator
 
 if TYPE_CHECKING:
@@ -55,9 +56,8 @@ class RestartOutcomeOperator(BaseOperator):
         """Compare what was stopped with what runs; see the class."""
         from airflow_provider_dataworks.client.errors.catalog import CATALOG
         from airflow_provider_dataworks.exceptions import DIJobFailed
-        from airflow_provider_dataworks.failures import crossing
 
-        with crossing(context):
+        with explained(context):
             stopped = [
                 job_id
                 for job_id in read_ids(self.di_job_ids)

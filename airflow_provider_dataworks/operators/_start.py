@@ -11,6 +11,7 @@ from airflow_provider_dataworks.arguments import seconds
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable, DIJobWaitTimeout
 from airflow_provider_dataworks.operators._base import DIJobTask
 from airflow_provider_dataworks.operators._restart_check import LAG, say_that_the_job_is_down
+from airflow_provider_dataworks.retries import tries_left
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.client import state_change as changes
@@ -99,8 +100,6 @@ class StartSteps(DIJobTask):
 
     def explain(self, error: DataWorksError, report: Mapping[str, Any], context: Context | None = None) -> None:
         """Say first, in an error that leaves the job down, that it is down and what starts it."""
-        from airflow_provider_dataworks.failures import tries_left
-
         left = None if context is None else tries_left(context)
         say_that_the_job_is_down(error, self.di_job_id, owed=bool(report.get("owed")), tries_left=left)
 

@@ -25,7 +25,7 @@ from airflow_provider_dataworks.operators._base import DIJobTask
 from airflow_provider_dataworks.operators._request_note import RequestMemory
 from airflow_provider_dataworks.operators._restart_check import check_stop_tasks, owes_start
 from airflow_provider_dataworks.operators._start import StartSteps
-from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
+from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, explained, install_retry_policy
 from airflow_provider_dataworks.version_compat import AirflowSkipException, BaseOperator, conf
 
 if TYPE_CHECKING:
@@ -137,14 +137,12 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Stop the job; see the class."""
-        from airflow_provider_dataworks.failures import crossing
-
-        with crossing(context):
+        with explained(context):
             di_job_id = int64(self.di_job_id, "di_job_id")
             instance_id = optional(int64)(self.instance_id, "instance_id")
         memory = RequestMemory(context, "stop", di_job_id, self.hook.now)
         try:
-            with crossing(context, partial(self._tell_earlier, memory)):
+            with explained(context, partial(self._tell_earlier, memory)):
                 return self._stop(context, di_job_id, instance_id, memory)
         except OutsideMaintenanceWindow as error:
             if self.outside_window != "skip" or memory.asked_now:
@@ -276,14 +274,12 @@ class StartDIJobOperator(StartSteps, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job; see the class."""
-        from airflow_provider_dataworks.failures import crossing
-
-        with crossing(context):
+        with explained(context):
             di_job_id = int64(self.di_job_id, "di_job_id")
             owed = self._owed(context, di_job_id)
         if owed is False:
             return self.result(None, {"di_job_id": di_job_id})
-        with crossing(context, partial(self.explain, context=context, report={"owed": owed})):
+        with explained(context, partial(self.explain, context=context, report={"owed": owed})):
             moment = start_time(self.start_time, now=self.hook.now())
             if moment is not None or self.force_to_rerun:
                 text = "The recorded offset is not kept: start_time %s, force_to_rerun %s."

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.arguments import int64, invalid
 from airflow_provider_dataworks.operators._request_note import states_of
+from airflow_provider_dataworks.retries import explained
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -57,18 +58,17 @@ class StoppedCheck:
         :raises DataWorksError: a job runs, permanent; or it cannot be known.
         """
         from airflow_provider_dataworks.client.errors.catalog import CATALOG
-        from airflow_provider_dataworks.exceptions import DataWorksError
-        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.exceptions import DataWorksPermanentError
         from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
-        with crossing(context):
+        with explained(context):
             ids = read_ids(context["task"].render_template(self.di_job_ids, context))
             hook = DataWorksHook(self.dataworks_conn_id)
             found = _shared(context["ti"].dag_id, context["ti"].run_id, ids, hook)
             running = {job_id: status for job_id, status in found.items() if status not in self.accept}
             if running:
                 jobs = ", ".join(f"{job_id} ({status})" for job_id, status in running.items())
-                raise DataWorksError(
+                raise DataWorksPermanentError(
                     f"not begun, because a job of this maintenance is not stopped: {jobs}. Clear the whole group "
                     f"{self.group_id!r} of this run, not a task of it.",
                     di_job_id=next(iter(running)) if len(running) == 1 else None,
@@ -100,15 +100,14 @@ class RestartAheadCheck:
         """
         Let the stop begin, or fail it.
 
-        :raises DataWorksError: the restart of this run is over, permanent.
+        :raises DataWorksPermanentError: the restart of this run is over.
         """
         from airflow_provider_dataworks.client.errors.catalog import CATALOG
-        from airflow_provider_dataworks.exceptions import DataWorksError
-        from airflow_provider_dataworks.failures import crossing
+        from airflow_provider_dataworks.exceptions import DataWorksPermanentError
 
-        with crossing(context):
+        with explained(context):
             if any(state in _OVER for state in states_of(context, [self.restart])):
-                raise DataWorksError(
+                raise DataWorksPermanentError(
                     f"not begun, because {self.restart} of this run is over, and would not start the job again. Clear "
                     f"the whole group {self.group_id!r} of this run, not a task of it.",
                     **CATALOG["stop-without-restart"].kwargs,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataworks.arguments import int64, invalid
 from airflow_provider_dataworks.operators._base import DIJobTask
 from airflow_provider_dataworks.operators._request_note import fixed_deadline
-from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, install_retry_policy
+from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, explained, install_retry_policy
 from airflow_provider_dataworks.version_compat import BaseSensorOperator, PokeReturnValue, conf
 
 if TYPE_CHECKING:
@@ -94,11 +94,9 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; then go on looking, here or in the triggerer."""
-        from airflow_provider_dataworks.failures import crossing
-
         if not self.deferrable:
             return super().execute(context)
-        with crossing():
+        with explained():
             di_job_id = int64(self.di_job_id, "di_job_id")
         # As with Airflow's own sensors, a retry does not begin the time anew.
         deadline = fixed_deadline(context, "check", di_job_id, self.hook.now() + self.timeout)
@@ -114,13 +112,11 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once."""
-        from airflow_provider_dataworks.failures import crossing
-
         job = self.hook.get_di_job(self.di_job_id)
         if not self._seen:
             self.push_link(context, job)
         self._seen = [*self._seen[:1], job]
-        with crossing():
+        with explained():
             if not self.verdict({})(job):
                 self.log.info("DI job %s is %s.", job.id, job.status)
                 return PokeReturnValue(is_done=False)

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.http.responses import JobStatus, Verdict
 from airflow_provider_dataworks.client.safe_values import finite_number, plain_text, shown, whole_number
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import DataWorksPermanentError
 
 _LONGEST_ID = 250  # characters, as Airflow's own for a connection
 _MOST_STATUSES = 20
@@ -46,7 +46,7 @@ def checked(given: Mapping[str, Any], unknown: Collection[str] = ()) -> Wait:
 
     :param given: all arguments of the trigger by their names; those that were not given are ``None``.
     :param unknown: names of further ones.
-    :raises DataWorksError: naming the argument that is missing, not known or no such value; permanent.
+    :raises DataWorksPermanentError: naming the argument that is missing, not known or no such value.
     """
     for name in unknown:
         raise _refusal(plain_text(name, 80), "is not known to this version of the package", given)
@@ -85,7 +85,7 @@ def _statuses(given: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _refusal(name: str, problem: str, given: Mapping[str, Any]) -> DataWorksError:
+def _refusal(name: str, problem: str, given: Mapping[str, Any]) -> DataWorksPermanentError:
     job_id = whole_number(given["di_job_id"])
     message = f"the trigger cannot wait: its argument {name} {problem}."
-    return DataWorksError(message, di_job_id=job_id, **CATALOG["trigger-not-understood"].kwargs)
+    return DataWorksPermanentError(message, di_job_id=job_id, **CATALOG["trigger-not-understood"].kwargs)

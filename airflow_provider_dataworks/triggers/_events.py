@@ -14,7 +14,7 @@ from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
 from airflow_provider_dataworks.client.safe_values import finite_number, json_value, plain_text, shown, whole_number
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError
 
 _LONGEST_TEXT = 4_000  # characters
 _LONGEST_STATUS = 60  # characters
@@ -82,9 +82,9 @@ def outcome_of(event: object) -> DIJob:
     raise error or not_understood(event)
 
 
-def not_understood(event: object) -> DataWorksError:
-    """Error for an event of which it is not known what it means for the task; permanent."""
-    return DataWorksError(
+def not_understood(event: object) -> DataWorksPermanentError:
+    """Return the error for an event of which it is not known what it means for the task."""
+    return DataWorksPermanentError(
         f"the trigger sent an event that is not understood: {shown(event, 200)}.",
         **CATALOG["mixed-versions"].kwargs,
     )
@@ -92,8 +92,9 @@ def not_understood(event: object) -> DataWorksError:
 
 def _error(facts: Mapping[str, Any]) -> DataWorksError:
     kind = vars(exceptions).get(_typed("message", facts["class"]))
-    if not (isinstance(kind, type) and issubclass(kind, DataWorksError)):
-        kind = DataWorksError
+    # DataWorksError itself is what releases before the permanent class sent for a permanent error.
+    if not (isinstance(kind, type) and issubclass(kind, DataWorksError)) or kind is DataWorksError:
+        kind = DataWorksPermanentError
     error = kind(_typed("message", facts["message"]))
     known = vars(error)
     known.update({name: _typed(name, value) for name, value in facts.items() if name in known})

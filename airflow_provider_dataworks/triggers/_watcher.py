@@ -20,7 +20,7 @@ from airflow_provider_dataworks.client.asking import Flow, Service, ask
 from airflow_provider_dataworks.client.flows import get_di_job, timed_out
 from airflow_provider_dataworks.client.http.rate_limit import LONGEST_HOLD
 from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus, Page
-from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, DIJobWaitTimeout
 from airflow_provider_dataworks.triggers._paging import Listing
 
 log = logging.getLogger(__name__)
@@ -250,7 +250,9 @@ class Watcher:
             return None
         except Exception as error:  # a mistake of ours in reading pages: each job can be asked for by itself
             log.exception("A page of the workspace could not be read.")
-            self._listing.failed(DataWorksError(f"{type(error).__name__} while a page was read.", action=call.action))
+            self._listing.failed(
+                DataWorksPermanentError(f"{type(error).__name__} while a page was read.", action=call.action)
+            )
             return None
         # A list does not tell why a job failed: that job is asked for by itself.
         self._tell_all((job for job in page.jobs if job.status is not JobStatus.FAILED), asked)

@@ -103,7 +103,7 @@ class DIJobStatusTrigger(BaseTrigger):
     async def _outcome(self) -> Any:
         arguments, watchers = await _loaded("arguments"), await _loaded("watchers")
         from airflow_provider_dataworks.client.errors.catalog import CATALOG
-        from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
+        from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, DIJobWaitTimeout
 
         job_id = conn_id = None
         try:
@@ -129,7 +129,7 @@ class DIJobStatusTrigger(BaseTrigger):
             # A mistake of this package's, or of what it stands on: the traceback stays in this log.
             log.exception("The wait for DI job %s ended in an error that nobody expected.", job_id)
             text = f"the wait ended in an error that nobody expected ({type(error).__name__})."
-            return DataWorksError(text, di_job_id=job_id, conn_id=conn_id, **CATALOG["wait-broken"].kwargs)
+            return DataWorksPermanentError(text, di_job_id=job_id, conn_id=conn_id, **CATALOG["wait-broken"].kwargs)
 
 
 async def _waited(watcher: Any, wait: Any) -> Any:

@@ -14,7 +14,7 @@ from safe import assert_event, assert_safe, assert_safe_error
 
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.http.responses import DIJob, JobStatus
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError
 from airflow_provider_dataworks.triggers._events import event_for, outcome_of, report_of
 
 JOB_FIELDS = {"id": 7, "status": "Stopped", "project_id": 1, "name": None, "error_message": None, "job_type": None}
@@ -28,7 +28,7 @@ ERRORS = [
     exceptions.DataWorksQuotaExceeded("m"),
     exceptions.DIJobFailed("m", di_job_id=7),
     exceptions.DIJobWaitTimeout("m", last_status="Stopping"),
-    exceptions.DataWorksError("m"),
+    exceptions.DataWorksPermanentError("m"),
 ]
 
 
@@ -86,13 +86,13 @@ def test_an_event_that_is_not_understood_is_a_permanent_error(event: object) -> 
     assert not caught.value.retryable
 
 
-@pytest.mark.parametrize("name", ["SystemExit", "Facts", "no_such_class", "DataWorksVeryNew"])
-def test_a_class_that_is_not_known_is_a_plain_error_with_its_text(name: str) -> None:
+@pytest.mark.parametrize("name", ["SystemExit", "Facts", "no_such_class", "DataWorksVeryNew", "DataWorksError"])
+def test_a_class_that_is_not_known_is_a_permanent_error_with_its_text(name: str) -> None:
     """A newer triggerer may know more errors than an older worker; no other name of the module may be called."""
     with pytest.raises(DataWorksError, match="what happened") as caught:
         outcome_of({"outcome": "failed", "error": {"class": name, "message": "what happened", "code": "X", "odd": 1}})
 
-    assert type(caught.value) is DataWorksError
+    assert type(caught.value) is DataWorksPermanentError
     assert caught.value.code == "X"
     assert not hasattr(caught.value, "odd")
 

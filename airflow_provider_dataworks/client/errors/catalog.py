@@ -11,7 +11,7 @@ from airflow_provider_dataworks.client.errors import ErrorInfo
 from airflow_provider_dataworks.client.errors.catalog_calls import CALLS
 from airflow_provider_dataworks.client.errors.catalog_credentials import CREDENTIALS
 from airflow_provider_dataworks.exceptions import (
-    DataWorksError,
+    DataWorksPermanentError,
     DIJobFailed,
     DIJobWaitTimeout,
     OutsideMaintenanceWindow,
@@ -59,7 +59,7 @@ _TASKS: tuple[ErrorInfo, ...] = (
     ),
     ErrorInfo(
         anchor="work-on-a-running-job",
-        error=DataWorksError,
+        error=DataWorksPermanentError,
         title="A task of a maintenance was not begun",
         cause="A DI job of the maintenance runs: only this task was cleared, or somebody started the job meanwhile.",
         remedy="Clear the whole maintenance group of the run (open, stop, check, tasks, restart), inside the window: "
@@ -68,7 +68,7 @@ _TASKS: tuple[ErrorInfo, ...] = (
     ),
     ErrorInfo(
         anchor="trigger-not-understood",
-        error=DataWorksError,
+        error=DataWorksPermanentError,
         title="The trigger's arguments are not understood",
         cause="The row that Airflow stored for the trigger was written by another version of this package, or changed.",
         remedy="Clear the task: it looks at the job's state anew, sends nothing twice, and stores a new row. After "
@@ -76,7 +76,7 @@ _TASKS: tuple[ErrorInfo, ...] = (
     ),
     ErrorInfo(
         anchor="wait-broken",
-        error=DataWorksError,
+        error=DataWorksPermanentError,
         title="The triggerer met an error that nobody expected",
         cause="A mistake in this package, or in what it stands on; the job's state was not learned.",
         remedy="Clear the task: it looks at the job's state anew and sends nothing twice. The traceback is in the "
@@ -84,7 +84,7 @@ _TASKS: tuple[ErrorInfo, ...] = (
     ),
     ErrorInfo(
         anchor="stop-without-restart",
-        error=DataWorksError,
+        error=DataWorksPermanentError,
         title="A stop was not begun",
         cause="Only the stop of a maintenance was cleared, and its restart is over: that is cleared with the work "
         "only.",
@@ -93,7 +93,7 @@ _TASKS: tuple[ErrorInfo, ...] = (
     ),
     ErrorInfo(
         anchor="mixed-versions",
-        error=DataWorksError,
+        error=DataWorksPermanentError,
         title="The trigger's event is not understood",
         cause="Triggerer and workers run versions of this package that are too far apart.",
         remedy="Look at the DI job's status. After an upgrade, scheduler, triggerer and workers must run one version.",
