@@ -88,7 +88,7 @@ def test_a_row_that_makes_no_sense_ends_in_one_event_about_it(emulator: Emulator
     wrong = []
     for (name, value), event in zip(ROWS, odd, strict=False):
         error = event.get("error", {})
-        known = error.get("class") == "DataWorksError" and error.get("see") == "trigger-not-understood"
+        known = error.get("class") == "DataWorksPermanentError" and error.get("see") == "trigger-not-understood"
         if not known or f"its argument {name.encode('ascii', 'replace').decode()[:4]}" not in error["message"]:
             known = known and not name.isascii()
         if not known:
