@@ -27,7 +27,7 @@ from typing import ClassVar, TypedDict, Unpack
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
 # How the remedy of a retryable error begins; a task says instead how many tries are left.
-RETRIES_LEFT = "Nothing if retries are left: Airflow tries again."
+RETRIES_LEFT = "Nothing while retries are left: Airflow tries again."
 _LINE = 110  # characters of a first line, about
 
 
@@ -59,7 +59,7 @@ class DataWorksError(Exception):
     :param di_job_id: the DI job the operation was about.
     :param retry_after: seconds the service asked to wait, or ``None``.
     :param remedy: what the reader should do about it.
-    :param see: anchor of README's section on this kind of trouble; by default the most general one of the class.
+    :param see: anchor of README's row on this kind of error; by default the most general one of the class.
     :param conn_id: Airflow connection that was used, where one was.
     :param endpoint: host that was asked, where one was.
     :param job_status: status in which the DI job was seen last, where the call was to change it.

@@ -1,4 +1,4 @@
-"""Write the derived parts of README: contents, quoted examples, tables of troubles and of limits; ``make readme``."""
+"""Write the derived parts of README: contents, quoted examples, tables of errors and of limits; ``make readme``."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def contents(text: str) -> str:
     return "\n".join(f"- [{heading}](#{anchor(heading)})" for heading in re.findall(r"^## (.+)$", text, re.MULTILINE))
 
 
-def troubles() -> str:
-    """Return the table of all troubles, a row each with the anchor that errors name."""
+def errors() -> str:
+    """Return the table of the catalogue of errors: a row each, with the anchor that errors name."""
     rows = "\n".join(map(_row, CATALOG.values()))
-    return f"| trouble | cause | what to do |\n|---|---|---|\n{rows}"
+    return f"| error | cause | what to do |\n|---|---|---|\n{rows}"
 
 
 def limits() -> str:
@@ -55,7 +55,7 @@ def example(path: str, marker: str) -> str:
 
 def filled(text: str) -> str:
     """Return README with each derived part as it should be."""
-    for name, part in (("contents", contents(text)), ("troubles", troubles()), ("limits", limits())):
+    for name, part in (("contents", contents(text)), ("errors", errors()), ("limits", limits())):
         pattern = re.compile(f"<!-- BEGIN {name} -->.*?<!-- END {name} -->", re.DOTALL)
         before, after = pattern.split(text)
         text = f"{before}<!-- BEGIN {name} -->\n{part}\n<!-- END {name} -->{after}"

@@ -51,7 +51,7 @@ class Fetch:
     :param proxied: whether the environment's proxy may carry it; never to an address of this machine.
     :param timeout: seconds to connect, and to wait for the next byte.
     :param action: what is asked for, for errors.
-    :param see: row of the table of troubles for when no answer comes.
+    :param see: anchor of the catalogue's entry for when no answer comes.
     """
 
     method: str

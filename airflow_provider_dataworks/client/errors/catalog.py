@@ -24,79 +24,84 @@ _TASKS: tuple[ErrorInfo, ...] = (
         anchor="outside-window",
         error=OutsideMaintenanceWindow,
         title="Outside the maintenance window",
-        cause="The task ran when no window was open, or when less than min_remaining of it was left.",
-        remedy="Run it inside the window; in an emergency set ignore_window. Nothing was touched.",
+        cause="No window was open when the task ran, or less than min_remaining of it was left.",
+        remedy="Run the task inside the window. In an emergency, set ignore_window. Nothing was touched.",
     ),
     ErrorInfo(
         anchor="job-failed",
         error=DIJobFailed,
         title="The DI job failed",
-        cause="The job itself ended Failed; its own text is in the message, as far as there is one (API 2020-05-18).",
-        remedy="Nothing of it runs, but it may not be in a clean state: see its log in the DataWorks console.",
+        cause="The job has the status Failed. The message holds the error text of the job, where the API gives one "
+        "(2020-05-18).",
+        remedy="Read the log of the job in the DataWorks console. The job does not run, and may not be in a clean "
+        "state.",
     ),
     ErrorInfo(
         anchor="end-not-accepted",
         error=DIJobFailed,
-        title="The DI job ended otherwise",
-        cause="The job is Stopped or Finished, the sensor's accept leaves that out, and waiting changes nothing.",
-        remedy="Add that status to accept if it is as good.",
+        title="The DI job ended in another status",
+        cause="The job is Stopped or Finished, and accept of the sensor does not include this status. Waiting longer "
+        "changes nothing.",
+        remedy="Add that status to accept of the sensor if it is good enough.",
     ),
     ErrorInfo(
         anchor="left-down",
         error=DIJobFailed,
-        title="Stopped DI jobs were not started again",
-        cause="The maintenance stopped them, and no restart of them succeeded in this run; other jobs may be running.",
-        remedy="These jobs are down. Read why in the log of the restart that the message names, then clear that "
-        "task, or start the jobs in the DataWorks console.",
+        title="Stopped DI jobs were not restarted",
+        cause="The maintenance stopped these jobs, and no restart succeeded in this run. Other jobs may be running.",
+        remedy="These jobs are down. Read the log of the restart task named in the message, then clear that task, or "
+        "start the jobs in the DataWorks console.",
     ),
     ErrorInfo(
         anchor="wait-timed-out",
         error=DIJobWaitTimeout,
-        title="The time to wait ran out",
-        cause="The job did not come to its state within timeout, execution_timeout or the window; how long a stop "
-        "takes is not documented.",
-        remedy="Look at the job in the DataWorks console; clear this task to wait again, or allow more time.",
+        title="Timeout while waiting for the DI job",
+        cause="The job did not reach the status within timeout, execution_timeout or the window. The vendor does not "
+        "document how long a stop takes.",
+        remedy="Check the job in the DataWorks console. Clear this task to wait again, or allow more time.",
     ),
     ErrorInfo(
         anchor="work-on-a-running-job",
         error=DataWorksPermanentError,
-        title="A task of a maintenance was not begun",
-        cause="A DI job of the maintenance runs: only this task was cleared, or somebody started the job meanwhile.",
-        remedy="Clear the whole maintenance group of the run (open, stop, check, tasks, restart), inside the window: "
-        "the job is then stopped before this task begins, and started again behind it. Nothing was done by this "
-        "task.",
+        title="A maintenance task did not start",
+        cause="A DI job of the maintenance is running: only this task was cleared, or somebody started the job in "
+        "the meantime.",
+        remedy="Inside the window, clear the whole maintenance group of this run (open, stop, check, tasks, "
+        "restart): the job is stopped before this task runs and started again after it. This task has done nothing.",
     ),
     ErrorInfo(
         anchor="trigger-not-understood",
         error=DataWorksPermanentError,
-        title="The trigger's arguments are not understood",
-        cause="The row that Airflow stored for the trigger was written by another version of this package, or changed.",
-        remedy="Clear the task: it looks at the job's state anew, sends nothing twice, and stores a new row. After "
-        "an upgrade, scheduler, triggerer and workers must run one version.",
+        title="Invalid arguments of the trigger",
+        cause="The arguments that Airflow stored for the trigger were written by another version of this package, or "
+        "were changed.",
+        remedy="Clear the task: it checks the job's state again and sends nothing twice. After an upgrade, "
+        "scheduler, triggerer and workers must all run the same version of this package.",
     ),
     ErrorInfo(
         anchor="wait-broken",
         error=DataWorksPermanentError,
-        title="The triggerer met an error that nobody expected",
-        cause="A mistake in this package, or in what it stands on; the job's state was not learned.",
-        remedy="Clear the task: it looks at the job's state anew and sends nothing twice. The traceback is in the "
+        title="Unexpected error in the triggerer",
+        cause="There is a bug in this package or in a library it uses. The job's status is not known.",
+        remedy="Clear the task: it checks the job's state again and sends nothing twice. The traceback is in the "
         "triggerer's log; please report it.",
     ),
     ErrorInfo(
         anchor="stop-without-restart",
         error=DataWorksPermanentError,
-        title="A stop was not begun",
-        cause="Only the stop of a maintenance was cleared, and its restart is over: that is cleared with the work "
-        "only.",
-        remedy="Clear the whole maintenance group of the run (open, stop, check, tasks, restart), inside the window. "
-        "Nothing was touched.",
+        title="A stop did not start",
+        cause="Only the stop task of a maintenance was cleared, and its restart task has already run. That task is "
+        "cleared only together with the others.",
+        remedy="Inside the window, clear the whole maintenance group of this run (open, stop, check, tasks, "
+        "restart). Nothing was touched.",
     ),
     ErrorInfo(
         anchor="mixed-versions",
         error=DataWorksPermanentError,
-        title="The trigger's event is not understood",
-        cause="Triggerer and workers run versions of this package that are too far apart.",
-        remedy="Look at the DI job's status. After an upgrade, scheduler, triggerer and workers must run one version.",
+        title="Unknown event from the triggerer",
+        cause="The triggerer and the workers run different versions of this package.",
+        remedy="Check the status of the DI job. After an upgrade, scheduler, triggerer and workers must all run the "
+        "same version of this package.",
     ),
 )
 CATALOG: dict[str, ErrorInfo] = {info.anchor: info for info in (*CALLS, *_TASKS, *CREDENTIALS)}

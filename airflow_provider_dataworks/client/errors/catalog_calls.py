@@ -17,90 +17,96 @@ CALLS: tuple[ErrorInfo, ...] = (
     ErrorInfo(
         anchor="throttled",
         error=DataWorksThrottled,
-        title="Too many calls for now",
+        title="Too many calls",
         codes="Throttling.User, Throttling.Api, Throttling.System, 9990020002, HTTP 429",
-        cause="Calls a second are limited, for the whole account and region; the refused call was not executed.",
-        remedy=f"{RETRIES_LEFT} If it lasts, let fewer tasks call at once (an Airflow pool), lower max_qps on the "
-        "connection, or poll less often.",
+        cause="DataWorks limits the calls per second of the whole account in a region. The refused call was not "
+        "executed.",
+        remedy=f"{RETRIES_LEFT} If it keeps happening, limit how many tasks call at once (with an Airflow pool), "
+        "lower max_qps on the connection, or poll less often.",
     ),
     ErrorInfo(
         anchor="daily-quota",
         error=DataWorksQuotaExceeded,
-        title="Calls of the day used up",
+        title="Daily quota of calls used up",
         codes="Throttling.Api.Risk",
-        cause="The edition's daily limit (100 in Basic Edition) counts the account, with its RAM users, in the region.",
-        remedy="The daily limit of calls is reached, and retrying today cannot help. When the day ends is not "
-        "documented; most likely at midnight by the region's clock (UTC+8 in China). Then clear the task. Poll less "
-        "often, or buy a higher edition.",
+        cause="DataWorks limits the calls per day of an account, with its RAM users, in a region. The limit depends "
+        "on the edition (100 in Basic Edition).",
+        remedy="Retrying today cannot help: the daily quota is used up. The vendor does not document when the day "
+        "ends, most likely at midnight in the region (UTC+8 in China). Clear the task after that. Poll less often, "
+        "or buy a higher edition.",
     ),
     ErrorInfo(
         anchor="edition-quota",
         error=DataWorksQuotaExceeded,
-        title="Calls of the edition used up",
+        title="Quota of the edition used up",
         codes="Throttling.Resource",
-        cause="The number of calls that the edition includes is reached; over which time it counts is not documented.",
-        remedy="The limit of the edition is reached, and retrying cannot help: buy a higher edition, or call less.",
+        cause="The number of calls included in the DataWorks edition is used up. The vendor does not document the "
+        "period it covers.",
+        remedy="Retrying cannot help: the quota of the edition is used up. Buy a higher edition, or make fewer calls.",
     ),
     ErrorInfo(
         anchor="edition-too-low",
         error=DataWorksForbidden,
         title="DataWorks edition too low",
         codes="Forbidden.Access",
-        cause="API 2020-05-18 has its DI job operations in Enterprise Edition and above only.",
-        remedy="DI job calls of API 2020-05-18 need DataWorks Enterprise or Flagship (Ultimate) Edition in this "
-        "region. With a lower one set api_version to 2024-05-18 on the connection; that asks for Basic Edition at "
-        "least.",
+        cause="In API 2020-05-18, operations on DI jobs need Enterprise Edition or above.",
+        remedy="Use DataWorks Enterprise or Flagship (Ultimate) Edition in this region, which API 2020-05-18 needs. "
+        "With a lower edition, set api_version to 2024-05-18 on the connection; it needs Basic Edition or above.",
     ),
     ErrorInfo(
         anchor="ram-action-missing",
         error=DataWorksForbidden,
-        title="RAM does not allow the action",
+        title="No permission in RAM",
         codes="Forbidden.RAM, NoPermission, NotAuthorized, 403030, other Forbidden.*",
-        cause="No RAM policy of the caller allows the operation, or one denies it.",
-        remedy="Grant the RAM user or role the action dataworks:<operation>, or AliyunDataWorksFullAccess, which the "
-        "vendor documents. If it has that, see whether it is a member of the workspace.",
+        cause="No RAM policy of the caller allows the operation, or a policy denies it.",
+        remedy="Grant the RAM user or role the action dataworks:<operation>, or the policy "
+        "AliyunDataWorksFullAccess, which the vendor documents. If it has this permission, check that it is a member "
+        "of the workspace.",
     ),
     ErrorInfo(
         anchor="not-in-workspace",
         error=DataWorksForbidden,
-        title="Not a member of the workspace, or in too low a role",
+        title="Not a member of the workspace, or role too low",
         codes="ResourceNotAuthorized.*",
-        cause="DataWorks checks membership and role besides RAM; which role may operate DI jobs is not documented.",
-        remedy="Make the RAM user or role a member of the workspace with a role that operates DI jobs, such as "
-        "administrator or O&M, and grant it dataworks:<operation> in RAM if that is missing.",
+        cause="DataWorks checks workspace membership and role in addition to RAM. The vendor does not document which "
+        "roles may operate DI jobs.",
+        remedy="Make the RAM user or role a member of the workspace, with a role that may operate DI jobs, such as "
+        "administrator or O&M. If needed, also grant it dataworks:<operation> in RAM.",
     ),
     ErrorInfo(
         anchor="not-activated",
         error=DataWorksForbidden,
         title="DataWorks is not activated",
         codes="9990010001",
-        cause="The account of this key has no DataWorks in this region.",
-        remedy="Activate DataWorks in this account and region, or correct region and keys of the connection.",
+        cause="DataWorks is not activated for this account in this region.",
+        remedy="Activate DataWorks for this account in this region, or correct the region or the keys of the "
+        "connection.",
     ),
     ErrorInfo(
         anchor="no-such-job",
         error=DataWorksNotFound,
         title="No such DI job",
         codes="500130, *NotFound, *NotExist",
-        cause="There is no DI job of this id here: deleted, mistyped, of another region, account or API version.",
-        remedy="Check the id, that the connection's region is the job's, and that api_version is what it was made "
-        "with.",
+        cause="There is no DI job with this id here. It was deleted, the id is mistyped, or the job belongs to "
+        "another region, account or API version.",
+        remedy="Check the id of the job. Check that the connection has the job's region, and the api_version with "
+        "which the job was created.",
     ),
     ErrorInfo(
         anchor="no-such-workspace",
         error=DataWorksNotFound,
         title="No such workspace",
         codes="1101080008",
-        cause="There is no workspace of this id in the region and account.",
-        remedy="Check project_id and the connection's region: there is no such workspace.",
+        cause="There is no workspace with this id in this region and account.",
+        remedy="Check project_id and the region of the connection.",
     ),
     ErrorInfo(
         anchor="wrong-api-version",
         error=DataWorksInvalidRequest,
-        title="The endpoint does not know the operation",
+        title="Operation unknown at this endpoint",
         codes="InvalidAction.*, InvalidApi.*, InvalidVersion.*, UnsupportedHTTPMethod",
-        cause="The API version of the connection is not offered at this endpoint, or not to this kind of workspace.",
-        remedy="Check api_version on the connection: 2024-05-18 for workspaces of the new Data Studio, 2020-05-18 "
+        cause="This endpoint, or this kind of workspace, does not support the API version of the connection.",
+        remedy="Check api_version on the connection: 2024-05-18 for workspaces with the new Data Studio, 2020-05-18 "
         "for others. If it is right, check region and host.",
     ),
     ErrorInfo(
@@ -108,123 +114,125 @@ CALLS: tuple[ErrorInfo, ...] = (
         error=DataWorksInvalidRequest,
         title="No DataWorks API in this region",
         codes="Forbidden.Not.Server",
-        cause="The endpoint's region does not offer the API.",
-        remedy="Set region of the connection to that of the workspace; the DataWorks API is not offered in this one.",
+        cause="The API is not available in the region of the endpoint.",
+        remedy="Set the region of the connection to the region of the workspace.",
     ),
     ErrorInfo(
         anchor="not-dataworks",
         error=DataWorksInvalidRequest,
-        title="Something else than DataWorks answered",
+        title="The answer is not from DataWorks",
         codes="HTTP 4xx without a code",
         cause="Another server, a firewall or a proxy answers at this address.",
-        remedy="Check host, region and api_version of the connection, and what proxy or firewall stands before it.",
+        remedy="Check host, region and api_version of the connection. Check whether a proxy or firewall answers "
+        "instead of DataWorks.",
     ),
     ErrorInfo(
         anchor="redirect",
         error=DataWorksInvalidRequest,
         title="The endpoint redirects",
         codes="HTTP 3xx",
-        cause="A login page, proxy or moved host; it is not followed, because that would carry the signature "
-        "elsewhere.",
-        remedy="Check host and region of the connection; something else than DataWorks answers there.",
+        cause="A login page, a proxy or a host that has moved. The redirect is not followed, because it would send "
+        "the signature elsewhere.",
+        remedy="Check host and region of the connection: a server other than DataWorks answers there.",
     ),
     ErrorInfo(
         anchor="bad-input",
         error=DataWorksInvalidRequest,
-        title="A parameter or field is wrong",
-        cause="A parameter of the task or a field of the connection makes no sense; nothing was sent.",
-        remedy="Correct the parameter or field that the message names.",
+        title="Invalid parameter or field",
+        cause="A parameter of the task or a field of the connection is not valid. Nothing was sent.",
+        remedy="Correct the parameter or field named in the message.",
     ),
     ErrorInfo(
         anchor="request-refused",
         error=DataWorksInvalidRequest,
         title="DataWorks refuses the request",
         codes="Missing*, Invalid*, 9990030003, other HTTP 4xx",
-        cause="A parameter is not what the operation takes, or the code is not documented.",
-        remedy="Correct the parameter that the message names; if it names none, look the code up on the vendor's "
-        "page of the operation, or give the request id to its support.",
+        cause="The operation does not accept one of the parameters, or the code is not documented.",
+        remedy="Correct the parameter named in the message. If none is named, look up the code on the vendor's page "
+        "for the operation, or give the request id to the vendor's support.",
     ),
     ErrorInfo(
         anchor="refused-in-this-state",
         error=DataWorksInvalidRequest,
         title="Stop or restart refused",
         codes="as in the row above",
-        cause="DataWorks refused StopDIJob or StartDIJob, and the job is still in the state it was in; which states "
-        "it refuses is not documented.",
-        remedy="Look at the job in the DataWorks console and do there what this task was to do, then clear the task: "
-        "it finds the job where it should be. After a refused restart the job is down.",
+        cause="DataWorks refused StopDIJob or StartDIJob, and the job's status has not changed. The vendor does not "
+        "document in which statuses it refuses.",
+        remedy="Stop or start the job in the DataWorks console, as this task should have done. Then clear the task: "
+        "it checks the job's status and goes on. After a refused restart the job is down.",
     ),
     ErrorInfo(
         anchor="network",
         error=DataWorksUnavailable,
         title="No connection",
-        cause="Nothing accepts connections at the endpoint, or a firewall drops them; nothing was sent.",
-        remedy="Check network and firewall from the machine of this log, and host, region and network (vpc only "
-        "inside the VPC) of the connection.",
+        cause="Nothing accepts connections at the endpoint, or a firewall blocks them. Nothing was sent.",
+        remedy="Check network and firewall on the machine of this log. Check host, region and network of the "
+        "connection; network vpc works only inside the VPC.",
     ),
     ErrorInfo(
         anchor="dns",
         error=DataWorksUnavailable,
         title="Host name not found",
-        cause="The endpoint's name does not resolve on the machine of the log; nothing was sent.",
-        remedy="Check region and host of the connection for a typing error, then DNS on the machine of this log.",
+        cause="The host name of the endpoint cannot be resolved on the machine of the log. Nothing was sent.",
+        remedy="Check region and host of the connection for typing errors. Then check DNS on the machine of this log.",
     ),
     ErrorInfo(
         anchor="tls",
         error=DataWorksUnavailable,
         title="TLS failed",
-        cause="The certificate is not trusted, is not the host's, or no TLS is spoken there; nothing was sent.",
-        remedy="Check host and port of the connection; set its ca_file where a proxy or gateway has a certificate of "
-        "your company. Certificates are always verified.",
+        cause="The certificate is not trusted or belongs to another host, or the server does not use TLS. Nothing "
+        "was sent.",
+        remedy="Check host and port of the connection. If a proxy or gateway uses a certificate of your company, set "
+        "ca_file. Certificates are always verified.",
     ),
     ErrorInfo(
         anchor="proxy",
         error=DataWorksUnavailable,
-        title="The proxy refuses",
-        cause="The proxy that the environment names does not let the connection through; nothing was sent.",
-        remedy="Check HTTPS_PROXY in the environment of the machine of this log, or take the endpoint out by NO_PROXY.",
+        title="The proxy refuses the connection",
+        cause="The proxy set in the environment does not allow the connection. Nothing was sent.",
+        remedy="Check HTTPS_PROXY in the environment of the machine of this log, or add the endpoint to NO_PROXY.",
     ),
     ErrorInfo(
         anchor="answer-lost",
         error=DataWorksUnavailable,
         title="The answer was lost",
         codes="SignatureNonceUsed",
-        cause="The request may have arrived, but its answer did not: a time-out or a broken connection.",
-        remedy=f"{RETRIES_LEFT} Each try looks at the job's state before it asks for anything. If it lasts, check "
-        "the network and proxy, or raise read_timeout.",
+        cause="The request may have reached DataWorks, but no answer came back: a timeout or a broken connection.",
+        remedy=f"{RETRIES_LEFT} Each try checks the job's state before it sends anything. If it keeps happening, "
+        "check the network and proxy, or raise read_timeout.",
     ),
     ErrorInfo(
         anchor="unreadable-answer",
         error=DataWorksUnavailable,
-        title="The answer cannot be read",
-        cause="It is cut short, encoded, no JSON or XML, lacks what it must hold, or is no refusal of DataWorks' "
-        "own; the request may have had its effect.",
-        remedy=f"{RETRIES_LEFT} If it lasts, look for a proxy that changes answers, and check host and api_version "
-        "of the connection.",
+        title="Unreadable answer",
+        cause="The answer is cut short, compressed, incomplete, not JSON or XML, or not a refusal from DataWorks. "
+        "The request may have had its effect.",
+        remedy=f"{RETRIES_LEFT} If it keeps happening, look for a proxy that changes answers, and check host and "
+        "api_version of the connection.",
     ),
     ErrorInfo(
         anchor="connection-unreadable",
         error=DataWorksUnavailable,
-        title="The connection cannot be read",
-        cause="There is none of that name, or Airflow cannot look it up now, and does not tell which; the triggerer "
-        "tries until the wait is over.",
-        remedy=f"{RETRIES_LEFT} If it lasts, see that the connection is visible to the triggerer (the same "
-        "environment or secrets backend as the workers'), and that the secrets backend answers.",
+        title="The Airflow connection cannot be read",
+        cause="It does not exist, or Airflow cannot look it up now; Airflow does not say which. A deferred task "
+        "retries until its wait ends.",
+        remedy=f"{RETRIES_LEFT} If it keeps happening, check that the triggerer can see the connection (it needs the "
+        "same environment or secrets backend as the workers), and that the secrets backend answers.",
     ),
     ErrorInfo(
         anchor="restart-not-begun",
         error=DataWorksUnavailable,
         title="The restart could not begin",
-        cause="When the time to wait was over, the job was still stopping, or could not be looked at; nothing was "
-        "sent.",
-        remedy=f"{RETRIES_LEFT} If it lasts, look at the job in the DataWorks console, and start it there.",
+        cause="When the time to wait was over, the job was still stopping, or its status could not be read. Nothing "
+        "was sent.",
+        remedy=f"{RETRIES_LEFT} If it keeps happening, check the job in the DataWorks console, and start it there.",
     ),
     ErrorInfo(
         anchor="service-down",
         error=DataWorksUnavailable,
-        title="DataWorks fails for now",
+        title="DataWorks is temporarily unavailable",
         codes="InternalError.*, ServiceUnavailable, HTTP 5xx",
-        cause="An error inside the service or its gateway; the request may have had its effect.",
-        remedy=f"{RETRIES_LEFT} If it lasts, give the request id to Alibaba Cloud support.",
+        cause="The service or its gateway had an internal error. The request may have had its effect.",
+        remedy=f"{RETRIES_LEFT} If it keeps happening, give the request id to Alibaba Cloud support.",
     ),
 )
