@@ -158,7 +158,7 @@ class explained:  # noqa: N801 - used like a function
         error.conn_id = error.conn_id or getattr(self._context.get("task"), "dataworks_conn_id", None)
         left = tries_left(self._context)
         if error.retryable and error.remedy and left is not None:
-            again = f"Nothing for now: Airflow tries again ({left} tries left)."
+            again = f"Nothing for now: Airflow tries again (tries left: {left})."
             error.remedy = error.remedy.replace(
                 RETRIES_LEFT, again if left else "This was the last try: clear the task."
             )

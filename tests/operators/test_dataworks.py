@@ -461,7 +461,7 @@ def test_an_error_says_how_many_tries_are_left_and_what_an_earlier_one_did(
         execute(try_number=number)
 
     text = str(caught.value)
-    left = "Airflow tries again (3 tries left)" if number == 1 else "This was the last try"
+    left = "Airflow tries again (tries left: 3)" if number == 1 else "This was the last try"
     assert left in text
     assert f"An earlier try of this task sent StopDIJob at 2026-11-18 11:06:40 UTC, request id {sent}." in text
     assert "connection dataworks_default at 127.0.0.1" in text
