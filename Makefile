@@ -182,7 +182,7 @@ TOOLS := pytest pytest-asyncio hypothesis
 # The one Airflow that draws connection forms only with it.
 TOOLS_3.0.6 := apache-airflow-providers-fab
 TESTS := $(addprefix tests/,matrix operators sensors triggers hooks links timetables windows test_approval.py \
-	test_failures.py test_maintenance.py test_maintenance_work.py test_retries.py)
+	test_exceptions.py test_maintenance.py test_maintenance_work.py test_retries.py)
 TESTS_lowest := tests/client
 
 # Behind all else on the path stands this tree: processes that a test starts find the test there, and the package, which

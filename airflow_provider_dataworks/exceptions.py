@@ -1,22 +1,23 @@
 """
-Everything that can go wrong, as plain picklable exceptions.
+The errors of this package, one tree of picklable exceptions; which answer leads to which error is decided elsewhere.
 
 ::
 
     DataWorksError
-    ├── DataWorksThrottled        refused for now, not executed; .retry_after: how long the service asked to wait
-    ├── DataWorksUnavailable      5xx, broken answer, connection trouble; .sent: whether the request may have arrived
-    └── DataWorksPermanentError   (AirflowFailException: Airflow does not try the task again)
+    ├── DataWorksThrottled            refused for now, not executed; .retry_after: how long the service asked to wait
+    ├── DataWorksUnavailable          5xx, broken answer, no connection; .sent: whether the request may have arrived
+    └── DataWorksPermanentError       a retry cannot help; also an AirflowFailException, so Airflow does not retry
         ├── DataWorksAuthError        key, token, signature or clock (.clock_skew)
         ├── DataWorksForbidden        the key is good, but may not do this: RAM, workspace role, edition
         ├── DataWorksNotFound         no such DI job or workspace here
-        ├── DataWorksInvalidRequest   bad input, refused before anything is sent or by the service (also a ValueError)
+        ├── DataWorksInvalidRequest   bad input, refused by this package or by the service (also a ValueError)
         ├── DataWorksQuotaExceeded    the daily or edition quota is used up: waiting minutes does not help
         ├── OutsideMaintenanceWindow  no window is open, or too little of it is left: nothing was touched
         ├── DIJobFailed               the DI job itself ended in an error
         └── DIJobWaitTimeout          the time to wait ran out; .last_status says what was seen last
 
-Whether an error is worth repeating (``retryable``) is settled by its class where the answer is read, and nowhere else.
+The class alone says whether a retry may help (``retryable``). ``AirflowFailException`` is the one signal against
+retries that every Airflow version understands.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from typing import ClassVar, TypedDict, Unpack
 
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
+# How the remedy of a retryable error begins; a task says instead how many tries are left.
+RETRIES_LEFT = "Nothing while retries are left: Airflow tries again."
 _LINE = 110  # characters of a first line, about
 
 
@@ -46,7 +49,7 @@ class Facts(TypedDict, total=False):
 
 class DataWorksError(Exception):
     """
-    Base of all errors of this package.
+    Base of all errors of this package; raised only as one of its subclasses.
 
     :param message: what the service, or this package, says went wrong.
     :param code: the service's error code, verbatim, or ``None`` where there was none.
@@ -56,7 +59,7 @@ class DataWorksError(Exception):
     :param di_job_id: the DI job the operation was about.
     :param retry_after: seconds the service asked to wait, or ``None``.
     :param remedy: what the reader should do about it.
-    :param see: anchor of README's section on this kind of trouble; by default the most general one of the class.
+    :param see: anchor of README's row on this kind of error; by default the most general one of the class.
     :param conn_id: Airflow connection that was used, where one was.
     :param endpoint: host that was asked, where one was.
     :param job_status: status in which the DI job was seen last, where the call was to change it.
@@ -158,11 +161,7 @@ class DataWorksUnavailable(DataWorksError):
 
 
 class DataWorksPermanentError(DataWorksError, AirflowFailException):
-    """
-    An error that another try does not help; the base of those below, and raised itself where none of them fits.
-
-    ``AirflowFailException`` is the one signal by which every Airflow version fails a task at once.
-    """
+    """An error that a retry cannot help, as Airflow must see it; raised by itself where no subclass fits."""
 
 
 class DataWorksAuthError(DataWorksPermanentError):

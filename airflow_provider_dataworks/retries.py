@@ -1,4 +1,7 @@
-"""How Airflow tries tasks of this package again, and what their errors say about it; it sends nothing."""
+"""How Airflow retries tasks of this package, and what their errors say about it; never sends anything.
+
+Default retries, a policy that waits as DataWorks asks, and the context manager through which errors reach Airflow.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import RETRIES_LEFT, DataWorksError
 from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_3_PLUS, conf
 
 if TYPE_CHECKING or AIRFLOW_V_3_3_PLUS:
@@ -125,20 +128,20 @@ def tries_left(context: Mapping[str, Any]) -> int | None:
 
 class explained:  # noqa: N801 - used like a function
     """
-    Let a DataWorks error leave the block as a person should read it in the log of a task.
+    Context manager for calls into the client: a :class:`DataWorksError` leaves it as a task's log should show it.
 
-    It names the task's connection where it names none, and says how many tries are left. The way it took through this
-    package stays behind, unless the log is at DEBUG: forty frames that are the same for every error hide what happened.
-    Anything else, which is a mistake of this package, keeps its traceback.
+    The traceback is dropped, and logged at DEBUG: forty frames that are the same for every error would hide what
+    happened. Any other exception is a bug, and keeps its traceback.
 
-    :param context: of the task.
-    :param explain: adds to the error what the task knows besides, such as what an earlier try did.
+    :param context: of the running task. Its connection is named where the error names none, and the remedy says how
+        many tries are left.
+    :param explain: adds to the error what the caller knows, such as what an earlier try did; called first.
     """
 
     def __init__(
-        self, context: Mapping[str, Any], explain: Callable[[DataWorksError], None] = lambda error: None
+        self, context: Mapping[str, Any] | None = None, explain: Callable[[DataWorksError], None] | None = None
     ) -> None:
-        self._context, self._explain = context, explain
+        self._context, self._explain = context or {}, explain
 
     def __enter__(self) -> None:
         """Begin; there is nothing to prepare."""
@@ -146,22 +149,17 @@ class explained:  # noqa: N801 - used like a function
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, and raise the error anew."""
+        """Raise the error again, explained and without its traceback."""
         if not isinstance(error, DataWorksError):
             return
         log.debug("Where it was raised:", exc_info=error)
-        self._explain(error)
+        if self._explain is not None:
+            self._explain(error)
         error.conn_id = error.conn_id or getattr(self._context.get("task"), "dataworks_conn_id", None)
-        self._say_tries_left(error)
-        raise error.with_traceback(None) from None
-
-    def _say_tries_left(self, error: DataWorksError) -> None:
         left = tries_left(self._context)
-        if left is None or not error.retryable or not error.remedy:
-            return
-        from airflow_provider_dataworks.client.errors import RETRIES_LEFT  # DAG files import this module
-
-        said = (
-            f"Nothing for now: Airflow tries again ({left} left)." if left else "This was the last try: clear the task."
-        )
-        error.remedy = error.remedy.replace(RETRIES_LEFT, said)
+        if error.retryable and error.remedy and left is not None:
+            again = f"Nothing for now: Airflow tries again (tries left: {left})."
+            error.remedy = error.remedy.replace(
+                RETRIES_LEFT, again if left else "This was the last try: clear the task."
+            )
+        raise error.with_traceback(None) from None

@@ -1,4 +1,4 @@
-"""Write the derived parts of README: contents, quoted examples, tables of troubles and of limits; ``make readme``."""
+"""Write the derived parts of README: contents, quoted examples, tables of errors and of limits; ``make readme``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 import runpy
 from pathlib import Path
 
-from airflow_provider_dataworks.client.errors import ErrorInfo
-from airflow_provider_dataworks.client.errors.catalog import CATALOG
+from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -24,22 +23,22 @@ def contents(text: str) -> str:
     return "\n".join(f"- [{heading}](#{anchor(heading)})" for heading in re.findall(r"^## (.+)$", text, re.MULTILINE))
 
 
-def troubles() -> str:
-    """Return the table of all troubles, a row each with the anchor that errors name."""
+def errors() -> str:
+    """Return the table of the catalogue of errors: a row each, with the anchor that errors name."""
     rows = "\n".join(map(_row, CATALOG.values()))
-    return f"| trouble | cause | what to do |\n|---|---|---|\n{rows}"
+    return f"| error | cause | what to do |\n|---|---|---|\n{rows}"
 
 
 def limits() -> str:
     """Return the table of what lines of Airflow cannot do, from where tests take the reasons to skip."""
-    found = runpy.run_path(str(ROOT / "tests" / "airflow_limits.py"), run_name="airflow_limits")["LIMITS"]
+    found = runpy.run_path(str(ROOT / "tests" / "support" / "airflow_limits.py"), run_name="airflow_limits")["LIMITS"]
     rows = "\n".join(f"| {limit.lines} | {limit.text} |" for limit in found.values())
     return f"| Airflow | what to know |\n|---|---|\n{rows}"
 
 
 def _row(row: ErrorInfo) -> str:
-    seen = _CODE.sub(lambda found: f"`{found.group()}`", row.seen)
-    first = f'<a id="{row.see}"></a>**{row.title}**<br>`{row.error.__name__}`' + (f"<br>{seen}" if seen else "")
+    seen = _CODE.sub(lambda found: f"`{found.group()}`", row.codes)
+    first = f'<a id="{row.anchor}"></a>**{row.title}**<br>`{row.error.__name__}`' + (f"<br>{seen}" if seen else "")
     cells = (first, _cell(row.cause), _cell(row.remedy))
     return f"| {' | '.join(cells)} |"
 
@@ -56,7 +55,7 @@ def example(path: str, marker: str) -> str:
 
 def filled(text: str) -> str:
     """Return README with each derived part as it should be."""
-    for name, part in (("contents", contents(text)), ("troubles", troubles()), ("limits", limits())):
+    for name, part in (("contents", contents(text)), ("errors", errors()), ("limits", limits())):
         pattern = re.compile(f"<!-- BEGIN {name} -->.*?<!-- END {name} -->", re.DOTALL)
         before, after = pattern.split(text)
         text = f"{before}<!-- BEGIN {name} -->\n{part}\n<!-- END {name} -->{after}"

@@ -105,7 +105,7 @@ def test_a_connection_to_copy_is_accepted(line: str) -> None:
     """The variable is JSON that the hook understands; the command is one of Airflow's."""
     network = "-vpc" if "vpc" in line else ""
 
-    assert account_in(line).settings.endpoint == f"https://dataworks{network}.cn-shanghai.aliyuncs.com"
+    assert account_in(line).config.endpoint == f"https://dataworks{network}.cn-shanghai.aliyuncs.com"
 
 
 @pytest.mark.parametrize("kind", TYPES)

@@ -236,12 +236,12 @@ def load_the_writer() -> Any:
 
 
 def test_the_derived_parts_are_up_to_date() -> None:
-    """Contents, examples and the table of troubles are what ``make readme`` would write."""
+    """Contents, examples and the table of errors are what ``make readme`` would write."""
     assert load_the_writer().filled(README) == README
 
 
 def test_every_link_inside_leads_somewhere() -> None:
-    """To a heading, a row of the table of troubles, or a file; pictures are made by tests of their own."""
+    """To a heading, a row of the table of errors, or a file; pictures are made by tests of their own."""
     prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
     headings = [load_the_writer().anchor(text) for text in re.findall(r"^##+ (.+)$", prose, re.MULTILINE)]
     anchors = headings + re.findall(r'<a id="([^"]+)">', prose)

@@ -1,17 +1,19 @@
-"""How Airflow retries our tasks: default retries, the policy and its delays, also for mapped tasks."""
+"""How Airflow retries our tasks: default retries, the policy and its delays, and what errors say about it."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
 from airflow_limits import needs
 
-from airflow_provider_dataworks import exceptions, failures
+from airflow_provider_dataworks import exceptions
+from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
-from airflow_provider_dataworks.retries import DataWorksRetryPolicy
+from airflow_provider_dataworks.retries import DataWorksRetryPolicy, explained, tries_left
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_3_PLUS, DAG
 
@@ -147,9 +149,9 @@ def test_without_a_hint_airflows_own_delay_applies(error: BaseException) -> None
 
 
 @needs("retry-policy")
-@pytest.mark.parametrize("error", [exceptions.DataWorksForbidden("no"), failures.DataWorksQuotaExceeded("no")])
+@pytest.mark.parametrize("error", [exceptions.DataWorksForbidden("no"), exceptions.DataWorksQuotaExceeded("no")])
 def test_permanent_errors_are_not_retried(error: BaseException) -> None:
-    """Also where a flow was run outside the hook, so that the error is no AirflowFailException."""
+    """Whatever raised them."""
     assert decide(error).action is RetryAction.FAIL
 
 
@@ -193,3 +195,113 @@ def test_a_restart_that_is_owed_is_tried_no_sooner_than_its_own_delay(
     assert decision.action.name == action
     if action == "RETRY":
         assert decision.retry_delay == timedelta(seconds=asked)
+
+
+# How errors leave
+
+
+def raised_deep_inside(depth: int, error: Exception) -> None:
+    """Raise the error some frames down."""
+    if depth:
+        raised_deep_inside(depth - 1, error)
+    raise error
+
+
+def a_context(try_number: int = 1, max_tries: int = 3, conn_id: str = "of_the_task") -> dict[str, Any]:
+    """The context of a task, as far as an error needs it."""
+    instance = SimpleNamespace(max_tries=max_tries, try_number=try_number)
+    return {"ti": instance, "task": SimpleNamespace(dataworks_conn_id=conn_id)}
+
+
+def left_by(error: DataWorksError, *given: Any, **more: Any) -> DataWorksError:
+    """Return the error as it leaves."""
+    with pytest.raises(DataWorksError) as caught, explained(*given, **more):
+        raise error
+    return caught.value
+
+
+@pytest.mark.parametrize("error", [exceptions.DataWorksForbidden("m"), exceptions.DataWorksThrottled("m")])
+def test_the_way_through_the_client_stays_behind(error: DataWorksError, caplog: pytest.LogCaptureFixture) -> None:
+    """The traceback of a red task has a few frames of ours; the others are logged at DEBUG."""
+    caplog.set_level("DEBUG", "airflow_provider_dataworks.retries")
+    error.__cause__ = OSError("of a library")
+    with pytest.raises(type(error)) as caught, explained(), explained():
+        raised_deep_inside(5, error)
+
+    names = [frame.name for frame in caught.traceback]
+    assert caught.value is error
+    assert "raised_deep_inside" not in names
+    assert len(names) <= 3
+    assert (error.__cause__, error.__suppress_context__) == (None, True)
+    assert "in raised_deep_inside" in caplog.text
+
+
+def test_the_way_through_the_client_is_not_logged_above_debug(caplog: pytest.LogCaptureFixture) -> None:
+    """It would hide what happened."""
+    caplog.set_level("INFO", "airflow_provider_dataworks.retries")
+    left_by(exceptions.DataWorksForbidden("m"))
+
+    assert caplog.text == ""
+
+
+def test_a_mistake_of_ours_keeps_its_traceback() -> None:
+    """Whoever reports it needs the way it took; and a block that ends well is left alone."""
+    with pytest.raises(TypeError) as caught, explained(a_context(), explain=lambda error: None):
+        raised_deep_inside(5, TypeError("m"))
+    with explained(a_context()):
+        ended = True
+
+    assert [frame.name for frame in caught.traceback].count("raised_deep_inside") == 6
+    assert ended
+
+
+def test_an_error_names_the_connection_of_its_task() -> None:
+    """Unless it names one itself; without a task there is none to name."""
+    without, named = exceptions.DataWorksForbidden("m"), exceptions.DataWorksForbidden("m", conn_id="its_own")
+
+    assert left_by(without).conn_id is None
+    assert left_by(without, {}).conn_id is None
+    assert left_by(without, a_context()).conn_id == "of_the_task"
+    assert left_by(named, a_context()).conn_id == "its_own"
+
+
+def test_a_remedy_says_how_many_tries_are_left() -> None:
+    """Where a retry may help, and Airflow tells of the tries; the rest of the remedy stays."""
+    remedy = f"{exceptions.RETRIES_LEFT} Else call."
+    again, last = "Nothing for now: Airflow tries again (tries left:", "This was the last try: clear the task."
+    rows = (
+        (exceptions.DataWorksThrottled, a_context(1), f"{again} 3). Else call."),
+        (exceptions.DataWorksUnavailable, a_context(3), f"{again} 1). Else call."),
+        (exceptions.DataWorksThrottled, a_context(4), f"{last} Else call."),
+        (exceptions.DataWorksThrottled, a_context(9), f"{last} Else call."),
+        (exceptions.DataWorksThrottled, {}, remedy),
+        (exceptions.DataWorksThrottled, None, remedy),
+        (exceptions.DataWorksForbidden, a_context(1), remedy),
+    )
+
+    found = [left_by(kind("m", remedy=remedy), context).remedy for kind, context, _ in rows]
+    assert found == [row[2] for row in rows]
+    assert left_by(exceptions.DataWorksThrottled("m"), a_context()).remedy is None
+
+
+def test_what_the_caller_knows_is_added_first() -> None:
+    """So that it can name a connection, or change the remedy, before the task does."""
+    seen: list[tuple[str | None, str | None]] = []
+
+    def explain(error: DataWorksError) -> None:
+        seen.append((error.conn_id, error.remedy))
+        error.conn_id, error.lead = "of_the_caller", "The job is down."
+
+    error = left_by(exceptions.DataWorksThrottled("m", remedy=exceptions.RETRIES_LEFT), a_context(), explain=explain)
+
+    assert seen == [(None, exceptions.RETRIES_LEFT)]
+    assert (error.conn_id, error.lead) == ("of_the_caller", "The job is down.")
+
+
+def test_tries_that_are_not_known_are_not_counted() -> None:
+    """Airflow's own objects of the past and of tests do not always tell."""
+    instances = (None, SimpleNamespace(), SimpleNamespace(max_tries=3), SimpleNamespace(max_tries="3", try_number=1))
+
+    assert [tries_left({"ti": instance}) for instance in instances] == [None] * 4
+    assert tries_left({}) is None
+    assert [tries_left(a_context(number)) for number in (1, 4, 5)] == [3, 0, 0]

@@ -1,4 +1,4 @@
-"""Operations of DataWorks about DI jobs, each with its tries and waits; must never repeat a change whose fate is unknown.
+"""Operations of DataWorks about DI jobs, each with its tries; must never repeat a change whose fate is unknown.
 
 A call that is throttled, or never left, is tried again within about 45 seconds. After a lost answer only a call that
 changes nothing is; what a change came to is read from the job's state, see :mod:`.state_change`.

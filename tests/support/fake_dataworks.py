@@ -207,6 +207,7 @@ class FakeDataWorks:
 
 
 def epoch(date: str) -> float:
+    """Return the moment that a request is dated, in epoch seconds."""
     return datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""What errors mean and what to do about them: the catalogue's rows, by anchor, and the codes that lead to them."""
+"""What the catalogue of errors holds about each; the entries are in :mod:`.catalog`, the codes in :mod:`.codes`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from airflow_provider_dataworks.exceptions import DataWorksError
 
 log = logging.getLogger(__name__)
 
-# In a remedy; a task's error says instead how many tries are left.
-RETRIES_LEFT = "Nothing if retries are left: Airflow tries again."
-
 
 class ErrorKwargs(TypedDict):
-    """What an error takes over from its row."""
+    """What the constructor of an error takes from the catalogue."""
 
     remedy: str
     see: str
@@ -25,18 +22,18 @@ class ErrorKwargs(TypedDict):
 @dataclass(frozen=True, kw_only=True)
 class ErrorInfo:
     """
-    One row of the catalogue: one way in which a task can end.
+    One entry of the catalogue.
 
-    :param error: the class a task ends in.
-    :param anchor: of its row in README.
+    :param anchor: its name, and the anchor of its row in README.
+    :param error: the class that is raised.
     :param title: what is wrong, in a few words.
-    :param codes: codes by which the service tells, as README shows them; empty where there is none.
-    :param cause: one sentence; what the vendor does not document is called so.
-    :param remedy: what the reader of a red task should do.
+    :param codes: codes by which the service reports it, as README shows them; empty where there is none.
+    :param cause: why it happens; says so where the vendor does not document it.
+    :param remedy: what the reader of a failed task should do.
     """
 
-    error: type[DataWorksError]
     anchor: str
+    error: type[DataWorksError]
     title: str
     codes: str = ""
     cause: str
@@ -44,18 +41,13 @@ class ErrorInfo:
 
     @property
     def kwargs(self) -> ErrorKwargs:
-        """Keyword arguments for the error."""
+        """Keyword arguments for the constructor of ``error``."""
         return ErrorKwargs(remedy=self.remedy, see=self.anchor)
-
-
-def by_anchor(*rows: ErrorInfo) -> dict[str, ErrorInfo]:
-    """Return rows by their anchors."""
-    return {row.anchor: row for row in rows}
 
 
 class named_errors:  # noqa: N801 - used like a function
     """
-    Name connection and endpoint in a DataWorks error of the block, and leave the way it took behind.
+    Context manager that names connection and endpoint in a DataWorks error of its block, and drops its traceback.
 
     :param conn_id: Airflow connection, if there is one.
     :param endpoint: host that is asked, if it is known.
@@ -70,7 +62,7 @@ class named_errors:  # noqa: N801 - used like a function
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, and raise the error anew."""
+        """Raise the error again, with their names."""
         if isinstance(error, DataWorksError):
             log.debug("Where it was raised:", exc_info=error)
             error.conn_id, error.endpoint = error.conn_id or self._conn_id, error.endpoint or self._endpoint

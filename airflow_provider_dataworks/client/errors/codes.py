@@ -6,8 +6,7 @@ import re
 import socket
 import ssl
 
-from airflow_provider_dataworks.client.errors import ErrorInfo
-from airflow_provider_dataworks.client.errors.catalog import CATALOG
+from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 
 _EDITION = CATALOG["edition-too-low"]
 _PERMISSION = CATALOG["ram-action-missing"]
