@@ -18,13 +18,15 @@ _RELEASE = Version(airflow_version).release
 AIRFLOW_V_3_0_PLUS: bool = _RELEASE >= (3, 0)
 AIRFLOW_V_3_3_PLUS: bool = _RELEASE >= (3, 3)
 
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
 if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
     from airflow.sdk import (
         DAG,
         BaseOperator,
         BaseOperatorLink,
         BaseSensorOperator,
-        Connection,
         Context,
         PokeReturnValue,
         TaskGroup,
@@ -33,7 +35,6 @@ if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
 else:
     from airflow.models.baseoperator import BaseOperator
     from airflow.models.baseoperatorlink import BaseOperatorLink
-    from airflow.models.connection import Connection
     from airflow.models.dag import DAG
     from airflow.models.xcom import XCom
     from airflow.sensors.base import BaseSensorOperator, PokeReturnValue
@@ -68,7 +69,6 @@ __all__ = [
     "BaseOperator",
     "BaseOperatorLink",
     "BaseSensorOperator",
-    "Connection",
     "Context",
     "PokeReturnValue",
     "TaskDeferred",
@@ -80,6 +80,15 @@ __all__ = [
 ]
 
 
+def _connection_class() -> Any:
+    # Only who reads a connection needs the class; DAG files import this module, too.
+    if AIRFLOW_V_3_0_PLUS:
+        from airflow.sdk import Connection
+    else:
+        from airflow.models.connection import Connection
+    return Connection
+
+
 async def read_connection_in_event_loop(hook: type[BaseHook], conn_id: str) -> tuple[Connection, Any]:
     """
     Read a connection and its decoded extra without blocking the event loop; Airflow masks the secrets of both.
@@ -87,7 +96,7 @@ async def read_connection_in_event_loop(hook: type[BaseHook], conn_id: str) -> t
     :param hook: class to read through.
     :return: the connection, and its extra as decoded from JSON.
     """
-    if hasattr(Connection, "aextra_dejson"):  # since 3.3.2: before it, masking blocks the loop or deadlocks
+    if hasattr(_connection_class(), "aextra_dejson"):  # since 3.3.2: before it, masking blocks the loop or deadlocks
         connection = await hook.aget_connection(conn_id)
         return connection, await connection.aextra_dejson()
     from asgiref.sync import sync_to_async

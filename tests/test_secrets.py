@@ -159,6 +159,6 @@ def test_nothing_that_holds_keys_shows_them(keyed: Callable[..., None]) -> None:
     hook = DataWorksHook()
     hook.get_di_job(JOB)
 
-    for found in (hook, hook.account, hook.account.credentials, hook.service, hook.get_conn(), vars(hook)):
+    for found in (hook, hook.account, hook.account.credentials, hook.client, hook.get_conn(), vars(hook)):
         for secret in spellings():
             assert secret not in repr(found)

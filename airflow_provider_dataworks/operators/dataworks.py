@@ -12,8 +12,7 @@ from airflow_provider_dataworks.client.models import ChangeRequest, JobStatus, V
 from airflow_provider_dataworks.exceptions import DataWorksError, OutsideMaintenanceWindow
 from airflow_provider_dataworks.operators._base import DIJobTask, Report
 from airflow_provider_dataworks.operators._request_note import RequestNote
-from airflow_provider_dataworks.operators._restart_check import check_stop_tasks, owes_start
-from airflow_provider_dataworks.operators._start import StartSteps
+from airflow_provider_dataworks.operators._start import StartSteps, check_stop_tasks, owes_start
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, explained, install_retry_policy
 from airflow_provider_dataworks.values import (
     flag,

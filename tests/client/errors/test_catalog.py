@@ -27,8 +27,8 @@ from airflow_provider_dataworks.emulator.fixtures import (
 )
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError
 from airflow_provider_dataworks.maintenance import EmptyOperator
-from airflow_provider_dataworks.operators.maintenance_checks import RestartOutcomeOperator
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
+from airflow_provider_dataworks.operators.maintenance_checks import RestartOutcomeOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
