@@ -43,7 +43,7 @@ def below(name: str, package: str) -> bool:
 @pytest.mark.parametrize("path", CLIENT, ids=lambda path: path.stem)
 def test_the_client_knows_no_airflow(path: Path) -> None:
     """Nothing under client/, nor the exceptions, imports Airflow or the rooms above."""
-    above = [f"{NAME}.{role}" for role in (*ROLES, "failures", "retries", "memory", "maintenance", "emulator")]
+    above = [f"{NAME}.{role}" for role in (*ROLES, "retries", "memory", "maintenance", "emulator")]
 
     for name in imports(path):
         assert not below(name, "airflow")
