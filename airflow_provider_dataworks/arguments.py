@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
-
 if TYPE_CHECKING:
+    from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
     from airflow_provider_dataworks.windows import MaintenanceWindow
 
 LARGEST_LONG = 2**63 - 1
@@ -23,6 +22,9 @@ _LONGEST = timedelta(days=365).total_seconds()
 
 def invalid(field: str, problem: str, remedy: str | None = None) -> DataWorksInvalidRequest:
     """Return the error for a field that is refused before anything is sent."""
+    # With Airflow, which windows and their checks do without.
+    from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+
     return DataWorksInvalidRequest(f"{field}: {problem}.", remedy=remedy or f"Correct {field}.", see="bad-input")
 
 
