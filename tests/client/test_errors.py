@@ -82,7 +82,7 @@ def test_missing_facts_leave_no_holes() -> None:
         (DataWorksError("m.", status=500), "(HTTP 500): m."),
         (DataWorksError(code="A.B"), "(A.B)"),
         (DataWorksError("m.", conn_id="c"), "m.\nAsked with connection c"),
-        (DataWorksError("m.", endpoint="host"), "m.\nAsked with at host"),
+        (DataWorksError("m.", conn_id="c", endpoint="host"), "m.\nAsked with connection c at host"),
         (DataWorksError("m.", request_id="R"), "m.\nAsked with request id R"),
         (DataWorksError(), ""),
     )

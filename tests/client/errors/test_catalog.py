@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,13 @@ from airflow_provider_dataworks.emulator.fixtures import (
     dataworks_emulator,
     dataworks_emulator_factory,
 )
-from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError
+from airflow_provider_dataworks.exceptions import (
+    DataWorksError,
+    DataWorksForbidden,
+    DataWorksInvalidRequest,
+    DataWorksPermanentError,
+)
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.maintenance import EmptyOperator
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.operators.maintenance_checks import RestartOutcomeOperator
@@ -155,6 +162,21 @@ def test_a_lost_stop_says_what_was_seen_last(set_up: Callable[..., None]) -> Non
         misses_of(error, "answer-lost", "StopDIJob of DI job 11668 failed. It was Running when last looked at.") == []
     )
     assert "no usable answer came from" in str(error).splitlines()[1]
+
+
+def test_an_error_of_the_hook_names_connection_and_endpoint(set_up: Callable[..., None]) -> None:
+    """Also outside a task; where the connection itself is wrong, only its name is known."""
+    set_up({"fault": fault("Forbidden.RAM", 403)})
+    hook = DataWorksHook()
+    with pytest.raises(DataWorksForbidden) as caught:
+        hook.get_di_job(JOB)
+    set_up({"extra": {"network": "lan"}})
+    with pytest.raises(DataWorksInvalidRequest) as of_the_connection:
+        DataWorksHook().get_di_job(JOB)
+
+    host = hook.account.settings.endpoint.removeprefix("http://")
+    assert (caught.value.conn_id, caught.value.endpoint) == ("dataworks_default", host)
+    assert (of_the_connection.value.conn_id, of_the_connection.value.endpoint) == ("dataworks_default", None)
 
 
 # Some of them met by real tasks, in whose log the error stands once and whole: it is retryable, about a job that is
@@ -293,10 +315,11 @@ def test_no_module_writes_a_remedy_of_its_own() -> None:
 
 
 def test_every_entry_has_its_place_in_readme() -> None:
-    """By the anchor that errors name."""
-    anchors = re.findall(r'<a id="([^"]+)">', README.read_text())
+    """By the anchor that errors name, and with the text that they have."""
+    text = README.read_text()
 
-    assert anchors == list(CATALOG)
+    assert re.findall(r'<a id="([^"]+)">', text) == list(CATALOG)
+    assert runpy.run_path(str(README.parent / "docs" / "readme.py"), run_name="readme")["errors"]() in text
     assert [name for name, info in CATALOG.items() if info.kwargs != {"remedy": info.remedy, "see": name}] == []
 
 
