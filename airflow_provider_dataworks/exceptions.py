@@ -47,6 +47,21 @@ class Facts(TypedDict, total=False):
     job_status: str | None
 
 
+class ErrorKwargs(TypedDict):
+    """What the constructor of an error takes from the catalogue."""
+
+    remedy: str
+    see: str
+
+
+def catalog_kwargs(anchor: str) -> ErrorKwargs:
+    """Return what the catalogue of errors says about one, for its constructor."""
+    # The catalogue imports this module; it is large, and DAG files do not need it.
+    from airflow_provider_dataworks.client.errors.catalog import CATALOG
+
+    return CATALOG[anchor].kwargs
+
+
 class DataWorksError(Exception):
     """
     Base of all errors of this package; raised only as one of its subclasses.

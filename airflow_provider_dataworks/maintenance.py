@@ -13,13 +13,8 @@ from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataworks.operators import maintenance_checks
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
-from airflow_provider_dataworks.operators.maintenance_checks import (
-    RestartAheadCheck,
-    RestartOutcomeOperator,
-    StoppedCheck,
-    jobs_stopped,
-)
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
 from airflow_provider_dataworks.values import int64, invalid, is_template
 from airflow_provider_dataworks.version_compat import AirflowException, TaskGroup
@@ -34,6 +29,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["DIJobMaintenance", "MaintenanceWindow", "jobs_stopped", "overrun_alert"]
+
+jobs_stopped = maintenance_checks.jobs_stopped
 
 # A restart goes on trying for about five hours, soon at first and then every ten minutes: a job that stays down is the
 # one thing that may not happen.
@@ -50,7 +47,7 @@ _IN_ORDER: dict[str, Any] = {"trigger_rule": "all_success"}
 _AT_ONCE: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
 _DEFAULT_CONN = "dataworks_default"  # as the hook has it
 _REJECT = {"defaults": "Reject", "response_timeout": timedelta(hours=1)}
-# Text around the number: where templates render to native objects, Airflow cannot name a task instance by a number.
+# Text around the number: Airflow cannot name a task instance by a number, which native templates make of it.
 _INDEX = "DI job {{ task.di_job_id }}"
 
 
@@ -155,7 +152,7 @@ class DIJobMaintenance(TaskGroup):
         # Made here, so that they stand behind the maintenance in the graph as well.
         restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
         self.restart = self._each(StartDIJobOperator, "restart", **restart)
-        _ask_before(self.stop, RestartAheadCheck(self.restart.task_id, str(self.group_id)))
+        _ask_before(self.stop, maintenance_checks.RestartAheadCheck(self.restart.task_id, str(self.group_id)))
         self.done = EmptyOperator(task_id="done", **_IN_ORDER)
         last = self.work if self.work.children else self.check
         if self.work.children:
@@ -176,7 +173,7 @@ class DIJobMaintenance(TaskGroup):
             if task.is_teardown:
                 continue
             own = _argument(task, "pre_execute") if _is_mapped(task) else task.pre_execute
-            asked = StoppedCheck(
+            asked = maintenance_checks.StoppedCheck(
                 self._ids,
                 tuple(self._check_args["accept"]),
                 str(self.group_id),
@@ -209,7 +206,7 @@ class DIJobMaintenance(TaskGroup):
 
     def _outcome(self) -> Any:
         # Only a teardown that is not mapped keeps, in Airflow's serialized DAG, that its failure fails the run.
-        self.outcome = RestartOutcomeOperator(
+        self.outcome = maintenance_checks.RestartOutcomeOperator(
             task_id="restarted",
             di_job_ids=self._ids,
             stopped_by=[self.stop.task_id],
@@ -243,7 +240,7 @@ def _is_mapped(task: Any) -> bool:
     return hasattr(task, "partial_kwargs")  # Airflow 2.11 has no is_mapped
 
 
-def _ask_before(task: Any, check: StoppedCheck | RestartAheadCheck) -> None:
+def _ask_before(task: Any, check: maintenance_checks.StoppedCheck | maintenance_checks.RestartAheadCheck) -> None:
     """Have a task, mapped or not, ask before it begins, and before what its author wants to run then."""
     if _is_mapped(task):
         task.partial_kwargs["pre_execute"] = replace(check, then=_argument(task, "pre_execute"))

@@ -19,7 +19,7 @@ AIRFLOW_V_3_0_PLUS: bool = _RELEASE >= (3, 0)
 AIRFLOW_V_3_3_PLUS: bool = _RELEASE >= (3, 3)
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
+    from airflow.sdk import Connection as Connection
 
 if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
     from airflow.sdk import (
@@ -80,15 +80,6 @@ __all__ = [
 ]
 
 
-def _connection_class() -> Any:
-    # Only who reads a connection needs the class; DAG files import this module, too.
-    if AIRFLOW_V_3_0_PLUS:
-        from airflow.sdk import Connection
-    else:
-        from airflow.models.connection import Connection
-    return Connection
-
-
 async def read_connection_in_event_loop(hook: type[BaseHook], conn_id: str) -> tuple[Connection, Any]:
     """
     Read a connection and its decoded extra without blocking the event loop; Airflow masks the secrets of both.
@@ -96,7 +87,7 @@ async def read_connection_in_event_loop(hook: type[BaseHook], conn_id: str) -> t
     :param hook: class to read through.
     :return: the connection, and its extra as decoded from JSON.
     """
-    if hasattr(_connection_class(), "aextra_dejson"):  # since 3.3.2: before it, masking blocks the loop or deadlocks
+    if _RELEASE >= (3, 3, 2):  # before it, masking blocks the loop or deadlocks
         connection = await hook.aget_connection(conn_id)
         return connection, await connection.aextra_dejson()
     from asgiref.sync import sync_to_async

@@ -8,7 +8,7 @@ import emulated  # noqa: F401 - gives Airflow a home of the tests' own, before a
 import pytest
 from fake_dataworks import Drive
 
-from airflow_provider_dataworks.client.http import rate_limit
+from airflow_provider_dataworks.client import files
 
 
 @pytest.fixture
@@ -22,5 +22,5 @@ def _files_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     """Keep the files by which processes share their pace where only the tests see them."""
     home = tmp_path_factory.mktemp("rate") / "shared"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rate_limit, "folder", lambda: home)
+        patch.setattr(files, "folder", lambda: home)
         yield

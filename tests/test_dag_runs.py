@@ -15,7 +15,7 @@ from emulated import real_clock as clock
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
-from airflow_provider_dataworks.triggers import _watcher as watching
+from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator", "logged"]
@@ -123,7 +123,7 @@ def test_deferred_stops_end_as_blocking_ones_do(
     emulator: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through a trigger that Airflow stores, rebuilds and runs."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.1)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.1)
     for job_id in (1, 2, 3):
         emulator.add_job(job_id, "Running", stop_seconds=0.2)
     with a_dag("deferred") as dag:

@@ -17,7 +17,7 @@ from emulated import real_clock as clock
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
-from airflow_provider_dataworks.triggers import _watcher as watching
+from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator"]
@@ -62,7 +62,7 @@ def test_the_example_of_many_stops_them_all(
     emulator: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With fewer jobs and a pool that is there, the same DAG."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.1)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.1)
     monkeypatch.setenv("DATAWORKS_JOBS", "3")
     for job_id in (1, 2, 3):
         emulator.add_job(job_id, "Running", stop_seconds=0)

@@ -1,9 +1,12 @@
-"""Reads small files of this machine that others chose: never one that could block, or has no end."""
+"""Reads small files that others chose, and opens those that the processes of this user share; never one that blocks."""
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
+import tempfile
+from pathlib import Path
 
 
 class NotUsable(Exception):
@@ -40,3 +43,33 @@ def read_file(path: str, largest: int) -> bytes:
 
 def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or "its path is none"
+
+
+def open_private(path: Path) -> int:
+    """
+    Open a file for reading and writing that is this user's alone, and make it and its folder where they are missing.
+
+    :raises OSError: it cannot be had, or the folder is open to others.
+    """
+    try:
+        found = path.parent.lstat()
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        found = path.parent.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise PermissionError(f"{path.parent} is not a folder of this user alone")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def folder() -> Path:
+    """Return the folder of the shared files."""
+    return Path(tempfile.gettempdir()) / f"airflow-provider-dataworks-{os.getuid()}"
+
+
+@functools.cache
+def boot() -> str:
+    """Return what tells this start of the machine from the one before, after which its steady clock began anew."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # not Linux
+        return ""

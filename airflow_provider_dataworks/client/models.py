@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_dataworks.exceptions import DIJobFailed
+from airflow_provider_dataworks.exceptions import DIJobFailed, catalog_kwargs
 
 log = logging.getLogger(__name__)
 
@@ -98,14 +98,12 @@ class Verdict:
             return True
         if job.status not in self.fail_on:
             return False
-        # The catalogue is large, and DAG files import this module.
-        from airflow_provider_dataworks.client.errors.catalog import CATALOG
 
         if job.status is JobStatus.FAILED:
             message = f"it ended Failed: {job.error_message or 'DataWorks gave no text'}".rstrip(".") + "."
-            raise DIJobFailed(message, di_job_id=job.id, **CATALOG["job-failed"].kwargs)
+            raise DIJobFailed(message, di_job_id=job.id, **catalog_kwargs("job-failed"))
         message = f"it is {job.status}, which is not accepted and does not change by waiting."
-        raise DIJobFailed(message, di_job_id=job.id, **CATALOG["end-not-accepted"].kwargs)
+        raise DIJobFailed(message, di_job_id=job.id, **catalog_kwargs("end-not-accepted"))
 
 
 def _nothing(*_: Any) -> None:

@@ -64,12 +64,12 @@ def dataworks_emulator_factory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emul
     ``retry_delay`` of a task, a trigger's looks after its first.
     """
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-    from airflow_provider_dataworks.triggers import _watcher as watching
+    from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
     clock = _Clock()
     monkeypatch.setattr(DataWorksHook, "now", staticmethod(clock.now))
     monkeypatch.setattr(DataWorksHook, "sleep", staticmethod(clock.sleep))
-    monkeypatch.setattr(watching, "FIRST_LOOK", _FIRST_LOOK)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", _FIRST_LOOK)
     with ExitStack() as running:
 
         def start(

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus, Verdict
-from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout
+from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout, catalog_kwargs
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
 from airflow_provider_dataworks.operators._request_note import Note, RequestNote, fixed_deadline
 from airflow_provider_dataworks.retries import MappedRetries, explained
@@ -27,6 +27,21 @@ else:
     _Task = object
 
 _BACKSTOP = 120  # seconds after the trigger's own deadline at which Airflow ends a wait whose trigger does not
+
+
+def hook_of(conn_id: str) -> DataWorksHook:
+    """Return a hook of a connection."""
+    # With the client and the HTTP library, which DAG files do not need.
+    from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+
+    return DataWorksHook(conn_id)
+
+
+def _triggers() -> Any:
+    # With the catalogue of errors, which DAG files do not need.
+    from airflow_provider_dataworks.triggers import dataworks
+
+    return dataworks
 
 
 @dataclass(frozen=True)
@@ -87,10 +102,7 @@ class DIJobTask(MappedRetries, _Task):
     @cached_property
     def hook(self) -> DataWorksHook:
         """The hook of this task's connection."""
-        # With the client and the HTTP library, which DAG files do not need.
-        from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-
-        return DataWorksHook(self.dataworks_conn_id)
+        return hook_of(self.dataworks_conn_id)
 
     def push_link(self, context: Context, job: DIJob) -> None:
         """Give the running task its link now: Airflow itself pushes links when a try ends."""
@@ -127,11 +139,10 @@ class DIJobTask(MappedRetries, _Task):
         left = deadline - self.hook.now()
         if left > 0:
             return left
-        from airflow_provider_dataworks.client.errors.catalog import CATALOG
 
         ended = datetime.fromtimestamp(deadline, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         message = f"nothing is sent any more: the time for it ended at {ended}."
-        raise DIJobWaitTimeout(message, **CATALOG["wait-timed-out"].kwargs)
+        raise DIJobWaitTimeout(message, **catalog_kwargs("wait-timed-out"))
 
     def explain(self, error: DataWorksError, report: Report) -> None:
         """Add to an error what this task knows besides, by what was done so far; by default nothing."""
@@ -187,11 +198,9 @@ class DIJobTask(MappedRetries, _Task):
 
     def execute_again(self, context: Context, event: Any = None) -> Any:
         """Begin anew, now that something can be done; raises what the wait ended in, or that its event is unknown."""
-        from airflow_provider_dataworks.triggers._events import outcome_of
-
         with explained(context):
             try:
-                outcome_of(event)
+                _triggers().outcome_of(event)
             except DIJobWaitTimeout as error:
                 raise self.too_late_to_ask(error, context) from None
         return self.execute(context)
@@ -225,13 +234,11 @@ class DIJobTask(MappedRetries, _Task):
     def _defer(
         self, method: str, job: DIJob, verdict: Verdict, deadline: float, poll_interval: float, report: Report
     ) -> NoReturn:
-        from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
-
         now = self.hook.now()
         # Airflow itself does not end a deferred wait by execution_timeout.
         if self.execution_timeout is not None:
             deadline = min(deadline, now + self.execution_timeout.total_seconds())
-        trigger = DIJobStatusTrigger(
+        trigger = _triggers().DIJobStatusTrigger(
             di_job_id=job.id,
             project_id=job.project_id,
             dataworks_conn_id=self.dataworks_conn_id,
@@ -256,14 +263,13 @@ class DIJobTask(MappedRetries, _Task):
 
         :raises DataWorksError: what the wait ended in; permanent if the event is not understood.
         """
-        from airflow_provider_dataworks.triggers._events import not_understood, outcome_of, report_of
-
-        report = Report.read(report_of(event))
+        triggers = _triggers()
+        report = Report.read(triggers.report_of(event))
         with explained(context, partial(self.explain, report=report)):
-            job = outcome_of(event)
+            job: DIJob = triggers.outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
             if not self.verdict(report)(job):
-                raise not_understood(event)
+                raise triggers.not_understood(event)
             return self.result(job, report)
 
     def result(self, job: DIJob, report: Report) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Starts a DI job step by step, and decides whether a run owes it a start and what an error says of a job that is down."""
+"""Starts a DI job step by step; says whether a run owes it a start, and in errors that the job is down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus, Verdict
-from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksUnavailable, DIJobWaitTimeout
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksUnavailable, DIJobWaitTimeout, catalog_kwargs
 from airflow_provider_dataworks.operators._base import DIJobTask, Report
 from airflow_provider_dataworks.operators._request_note import asked_to_stop
 from airflow_provider_dataworks.retries import tries_left
@@ -79,9 +79,8 @@ class StartSteps(DIJobTask):
         is_stopping = error.last_status is not None and not error.last_look_failed
         if not self.only_if_stopped_by or (is_stopping and waited >= _LONGEST_STOP):
             return error
-        from airflow_provider_dataworks.client.errors.catalog import CATALOG
 
-        found = DataWorksUnavailable(error.message, sent=False, **CATALOG["restart-not-begun"].kwargs)
+        found = DataWorksUnavailable(error.message, sent=False, **catalog_kwargs("restart-not-begun"))
         found.di_job_id, found.job_status = error.di_job_id, error.job_status or error.last_status
         return found
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 
 from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
 from airflow_provider_dataworks.version_compat import AirflowException
 
@@ -62,10 +63,8 @@ class MaintenanceApprovalOperator(ApprovalOperator):
         ]
 
     def _place(self) -> str:
-        from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-
         try:
-            account = DataWorksHook(self.dataworks_conn_id).account
+            account = hook_of(self.dataworks_conn_id).account
         except (DataWorksError, AirflowException) as error:
             log.warning("The connection could not be read: %s", error)
             return "which could not be read, so the stop will fail"

@@ -22,7 +22,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.exceptions import DataWorksPermanentError, DIJobFailed
+from airflow_provider_dataworks.client import files
+from airflow_provider_dataworks.exceptions import DataWorksPermanentError, DIJobFailed, catalog_kwargs
+from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import Note, asked_to_stop, jobs_stopped, states_of
 from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.values import int64, invalid
@@ -66,12 +68,9 @@ class StoppedCheck:
 
         :raises DataWorksError: a job runs, which is permanent; or it cannot be known.
         """
-        from airflow_provider_dataworks.client.errors.catalog import CATALOG
-        from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-
         with explained(context):
             ids = read_ids(context["task"].render_template(self.di_job_ids, context))
-            hook = DataWorksHook(self.dataworks_conn_id)
+            hook = hook_of(self.dataworks_conn_id)
             found = _shared(context["ti"].dag_id, context["ti"].run_id, ids, hook)
             running = {job_id: status for job_id, status in found.items() if status not in self.accept}
             if running:
@@ -81,7 +80,7 @@ class StoppedCheck:
                     f"{self.group_id!r} of this run, not a task of it.",
                     di_job_id=next(iter(running)) if len(running) == 1 else None,
                     conn_id=hook.dataworks_conn_id,
-                    **CATALOG["work-on-a-running-job"].kwargs,
+                    **catalog_kwargs("work-on-a-running-job"),
                 )
         log.info("Stopped, so this task may begin: DI jobs %s.", ", ".join(map(str, ids)))
         if self.then is not None:
@@ -110,14 +109,12 @@ class RestartAheadCheck:
 
         :raises DataWorksError: the restart of this run is over, permanent.
         """
-        from airflow_provider_dataworks.client.errors.catalog import CATALOG
-
         with explained(context):
             if any(state in _OVER for state in states_of(context, [self.restart])):
                 raise DataWorksPermanentError(
                     f"not begun, because {self.restart} of this run is over, and would not start the job again. Clear "
                     f"the whole group {self.group_id!r} of this run, not a task of it.",
-                    **CATALOG["stop-without-restart"].kwargs,
+                    **catalog_kwargs("stop-without-restart"),
                 )
         if self.then is not None:
             self.then(context)
@@ -157,8 +154,6 @@ class RestartOutcomeOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[int]:
         """Compare what was stopped with what runs; see the class."""
-        from airflow_provider_dataworks.client.errors.catalog import CATALOG
-
         with explained(context):
             stopped = [
                 job_id
@@ -173,7 +168,7 @@ class RestartOutcomeOperator(BaseOperator):
                     "have started them.",
                     di_job_id=next(iter(down)) if len(down) == 1 else None,
                     conn_id=self.dataworks_conn_id,
-                    **CATALOG["left-down"].kwargs,
+                    **catalog_kwargs("left-down"),
                 )
                 error.lead = "DI jobs are down: start them in the DataWorks console, or clear their restart."
                 raise error
@@ -187,9 +182,7 @@ class RestartOutcomeOperator(BaseOperator):
 
     def _down(self, job_ids: list[int]) -> dict[int, str]:
         """Look at the jobs of which no restart tells: a person may have started them, or results are not kept."""
-        from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-
-        hook = DataWorksHook(self.dataworks_conn_id)
+        hook = hook_of(self.dataworks_conn_id)
         found = {job_id: str(hook.get_di_job(job_id).status) for job_id in job_ids}
         return {job_id: status for job_id, status in found.items() if status not in _RUNS}
 
@@ -211,7 +204,6 @@ def read_ids(value: Any) -> list[int]:
 
 def _shared(dag_id: str, run_id: str, ids: list[int], hook: DataWorksHook) -> dict[int, str]:
     """Return the status of each job: what another task of the run has just seen, or what a look of our own says."""
-    from airflow_provider_dataworks.client.http.rate_limit import boot
 
     def look() -> dict[int, str]:
         return {job_id: str(hook.get_di_job(job_id).status) for job_id in ids}
@@ -227,7 +219,9 @@ def _shared(dag_id: str, run_id: str, ids: list[int], hook: DataWorksHook) -> di
             begun = time.monotonic()
             found = look()
             os.ftruncate(file, 0)
-            os.pwrite(file, json.dumps({"run": run_id, "boot": boot(), "at": begun, "statuses": found}).encode(), 0)
+            os.pwrite(
+                file, json.dumps({"run": run_id, "boot": files.boot(), "at": begun, "statuses": found}).encode(), 0
+            )
         return found
 
 
@@ -237,11 +231,9 @@ def _read(file: int, run_id: str, ids: list[int], asked: float) -> dict[int, str
 
     :param asked: seconds of the machine's steady clock, which all processes share until the next boot.
     """
-    from airflow_provider_dataworks.client.http.rate_limit import boot
-
     with suppress(ValueError, TypeError, KeyError, AttributeError):
         kept = json.loads(os.pread(file, _LONGEST, 0))
-        if (kept["run"], kept["boot"]) == (run_id, boot()) and asked <= float(kept["at"]) <= time.monotonic():
+        if (kept["run"], kept["boot"]) == (run_id, files.boot()) and asked <= float(kept["at"]) <= time.monotonic():
             statuses = {int(job_id): str(status) for job_id, status in kept["statuses"].items()}
             return statuses if set(statuses) == set(ids) else None
     return None
@@ -250,10 +242,8 @@ def _read(file: int, run_id: str, ids: list[int], asked: float) -> dict[int, str
 @contextmanager
 def _locked(name: str) -> Iterator[int | None]:
     """Open a file of this user's that one process at a time may use; ``None`` where that cannot be had."""
-    from airflow_provider_dataworks.client.http.rate_limit import folder, open_private
-
     try:
-        file = open_private(folder() / name)
+        file = files.open_private(files.folder() / name)
     except OSError as error:
         log.debug("Looks are not shared: %s", error)
         yield None

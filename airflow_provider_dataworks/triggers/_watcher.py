@@ -12,21 +12,19 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from airflow_provider_dataworks.client.client import DataWorksClient, timed_out
+from airflow_provider_dataworks.client.client import DataWorksClient
 from airflow_provider_dataworks.client.http.rate_limit import LONGEST_PAUSE
 from airflow_provider_dataworks.client.models import DIJob, JobStatus, Page
-from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, DIJobWaitTimeout
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError
+from airflow_provider_dataworks.triggers._open_wait import OpenWait
 from airflow_provider_dataworks.triggers._paging import PagePlanner
 from airflow_provider_dataworks.triggers._threads import Threads
 
 log = logging.getLogger(__name__)
 
-# Airflow marks a task failed whose trigger fires while its worker is still going home: apache/airflow#72716.
 FIRST_LOOK = 10.0  # seconds
 _SLOWEST = 300.0  # seconds between looks at a job that has been waited for for long
 _GRACE = 30.0  # seconds a last look may take beyond a deadline
@@ -44,41 +42,6 @@ def poll_interval_for(age: float, poll_interval: float) -> float:
     return max(poll_interval, min(age / 10, _SLOWEST))
 
 
-@dataclass(eq=False)
-class _Wait:
-    di_job_id: int
-    done: Callable[[DIJob], bool]
-    poll_interval: float
-    started: float
-    deadline: float
-    future: asyncio.Future[DIJob]
-    # The next look may be taken between these; the room between them is what lets waits share a round.
-    earliest: float = 0.0
-    latest: float = 0.0
-    last: DIJob | None = None
-    error: DataWorksError | None = field(default=None, repr=False)
-    # When the round began that is to tell of it; None between rounds.
-    asked: float | None = None
-    has_last_look: bool = False
-    # Airflow tells by it in whose log a line belongs; the watcher itself runs in that of the wait that began it.
-    context: Context = field(default_factory=copy_context, repr=False)
-
-    def saw(self, job: DIJob) -> None:
-        """Keep what a look saw, and log it where it is new."""
-        if self.last is None or self.last.status != job.status:
-            self.context.run(log.info, "DI job %s is %s now.", job.id, job.status)
-        elif self.error is not None:
-            self.context.run(log.info, "DI job %s can be looked at again; it is still %s.", job.id, job.status)
-        self.last, self.error = job, None
-
-    def failed(self, error: DataWorksError) -> None:
-        """Keep that a look failed, and log it where its kind is new: an outage is no news in each round."""
-        if self.error is None or self.error.see != error.see:
-            text = "DI job %s could not be looked at, and is looked at again: %s"
-            self.context.run(log.warning, text, self.di_job_id, error.summary)
-            self.error = error
-
-
 class Watcher:
     """
     The waits of one workspace in one event loop.
@@ -90,7 +53,7 @@ class Watcher:
 
     def __init__(self, client: DataWorksClient, threads: Threads, project_id: int | None = None) -> None:
         self._client, self._threads, self._project_id = client, threads, project_id
-        self._waits: list[_Wait] = []
+        self._waits: list[OpenWait] = []
         self._planner = PagePlanner(possible=project_id is not None)
         self._page_lock = asyncio.Lock()  # pages tell where the next ones are worth a call, so one after the other
         self._paused_until = 0.0
@@ -99,7 +62,13 @@ class Watcher:
         self._changed = asyncio.Event()
 
     async def wait(
-        self, di_job_id: int, done: Callable[[DIJob], bool], *, seconds_left: float, poll_interval: float
+        self,
+        di_job_id: int,
+        done: Callable[[DIJob], bool],
+        *,
+        seconds_left: float,
+        poll_interval: float,
+        first_look: float = FIRST_LOOK,
     ) -> DIJob:
         """
         Wait until a DI job is as wanted.
@@ -107,14 +76,15 @@ class Watcher:
         :param done: says whether it is; may raise to give up.
         :param seconds_left: seconds until the wait is over; the last look is taken then.
         :param poll_interval: seconds between looks, to begin with; it grows with the age of the wait.
+        :param first_look: seconds until the first look, at the earliest.
         :raises DIJobWaitTimeout: with the last status, and what kept us from a newer one.
         :raises DataWorksError: a permanent error of a look at this job.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
-        wait = _Wait(di_job_id, done, poll_interval, now, now + seconds_left, loop.create_future())
-        wait.earliest = min(now + FIRST_LOOK, wait.deadline)
-        wait.latest = min(now + max(FIRST_LOOK, poll_interval), wait.deadline)
+        wait = OpenWait(di_job_id, done, poll_interval, now, now + seconds_left, loop.create_future())
+        wait.earliest = min(now + first_look, wait.deadline)
+        wait.latest = min(now + max(first_look, poll_interval), wait.deadline)
         self._waits.append(wait)
         self._changed.set()
         if self._task is None or self._task.done():
@@ -123,7 +93,7 @@ class Watcher:
             async with asyncio.timeout(max(0.0, seconds_left) + _GRACE):
                 return await wait.future
         except TimeoutError:
-            raise _timed_out(wait) from wait.error
+            raise wait.timed_out() from wait.error
         finally:
             self._waits.remove(wait)
             if not self._waits:
@@ -166,10 +136,10 @@ class Watcher:
         task.add_done_callback(self._looks.discard)
         return task
 
-    def _open(self) -> list[_Wait]:
+    def _open(self) -> list[OpenWait]:
         return [wait for wait in self._waits if not wait.future.done()]
 
-    def _next(self, wait: _Wait) -> float:
+    def _next(self, wait: OpenWait) -> float:
         """Return when something has to be done about a wait."""
         if wait.asked is None:
             return max(wait.latest, min(self._paused_until, wait.deadline))
@@ -189,7 +159,7 @@ class Watcher:
             finally:
                 alarm.cancel()
 
-    def _plan(self, wait: _Wait, asked: float) -> None:
+    def _plan(self, wait: OpenWait, asked: float) -> None:
         """
         Plan the next look, or end the wait if this one was taken at its deadline.
 
@@ -197,7 +167,7 @@ class Watcher:
         """
         now, wait.asked = _now(), None
         if asked >= wait.deadline:
-            error = _timed_out(wait)
+            error = wait.timed_out()
             error.__cause__ = wait.error
             wait.future.set_exception(error)
             return
@@ -206,10 +176,10 @@ class Watcher:
         wait.latest = min(now + pause * random.uniform(0.9, 1.0), wait.deadline)
         self._changed.set()
 
-    async def _round(self, waits: Sequence[_Wait], asked: float) -> None:
+    async def _round(self, waits: Sequence[OpenWait], asked: float) -> None:
         """One round: pages where they are cheaper, then the rest one by one, several at a time."""
 
-        def unanswered() -> list[_Wait]:
+        def unanswered() -> list[OpenWait]:
             return [wait for wait in waits if wait.asked == asked and not wait.future.done()]
 
         try:
@@ -280,7 +250,7 @@ class Watcher:
 
     def _tell_all(self, jobs: Iterable[DIJob], asked: float) -> None:
         # Sorted once: a thousand waits searched for each job of a page would hold the event loop.
-        waits: dict[int, list[_Wait]] = {}
+        waits: dict[int, list[OpenWait]] = {}
         for wait in self._open():
             waits.setdefault(wait.di_job_id, []).append(wait)
         for job in jobs:
@@ -288,7 +258,7 @@ class Watcher:
             for wait in waits.pop(job.id, ()):
                 self._tell(wait, job, asked)
 
-    def _tell(self, wait: _Wait, job: DIJob, asked: float) -> None:
+    def _tell(self, wait: OpenWait, job: DIJob, asked: float) -> None:
         wait.saw(job)
         try:
             if wait.done(job):
@@ -301,11 +271,3 @@ class Watcher:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _timed_out(wait: _Wait) -> DIJobWaitTimeout:
-    error = timed_out(wait.di_job_id, wait.last)
-    if wait.error is not None:
-        error.last_look_failed = True
-        error.message = f"{error.message} The last look failed: {wait.error.summary}"
-    return error

@@ -13,7 +13,12 @@ from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_dataworks.client.errors.catalog import CATALOG
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, DIJobWaitTimeout
+from airflow_provider_dataworks.triggers._events import event_for, not_understood, outcome_of, report_of
 from airflow_provider_dataworks.triggers._threads import Threads
+
+__all__ = ["DIJobStatusTrigger", "not_understood", "outcome_of", "report_of"]
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +84,10 @@ class DIJobStatusTrigger(BaseTrigger):
         "report": {},
     }
 
+    # Seconds until the first look: Airflow marks a task failed whose trigger fires while its worker is still going
+    # home, see apache/airflow#72716. Replaced by tests.
+    first_look: ClassVar[float] = 10.0
+
     def __init__(self, /, **arguments: Any) -> None:
         # Refuses nothing: Airflow makes triggers from stored rows, and most of what this could raise ends the triggerer
         # with everybody's waits. What makes no sense ends in an event, see run().
@@ -99,27 +108,23 @@ class DIJobStatusTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and tell the outcome in one event; it raises nothing, whatever the trigger was made of."""
-        events = await _loaded("_events")
         outcome = await self._outcome()
-        yield TriggerEvent(events.event_for(outcome, self.report))  # type: ignore[no-untyped-call]
+        yield TriggerEvent(event_for(outcome, self.report))  # type: ignore[no-untyped-call]
 
     async def _outcome(self) -> Any:
         arguments, shared_clients = await _loaded("_arguments"), await _loaded("_shared_clients")
-        from airflow_provider_dataworks.client.errors.catalog import CATALOG
-        from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, DIJobWaitTimeout
-
         job_id = conn_id = None
         try:
             wait = arguments.checked(self._fields(), self._unknown)
             job_id, conn_id = wait.di_job_id, wait.dataworks_conn_id
             left = wait.deadline - time.time()
             async with shared_clients.watcher_of(conn_id, wait.project_id, seconds_left=left) as watcher:
-                job = await _waited(watcher, wait)
+                job = await self._waited(watcher, wait)
                 if not wait.is_for_a_start:
                     return job
                 try:
                     # Reads may lag behind a start, and show the time before; one look is no proof.
-                    return await _waited(watcher, wait)
+                    return await self._waited(watcher, wait)
                 except DIJobWaitTimeout as error:
                     if error.last_status in (None, *wait.verdict.accept):
                         return job  # there was no time for another look
@@ -134,8 +139,7 @@ class DIJobStatusTrigger(BaseTrigger):
             text = f"the wait ended in an error that nobody expected ({type(error).__name__})."
             return DataWorksPermanentError(text, di_job_id=job_id, conn_id=conn_id, **CATALOG["wait-broken"].kwargs)
 
-
-async def _waited(watcher: Any, wait: Any) -> Any:
-    """Return the job once it is where it is wanted."""
-    left = wait.deadline - time.time()
-    return await watcher.wait(wait.di_job_id, wait.verdict, seconds_left=left, poll_interval=wait.poll_interval)
+    async def _waited(self, watcher: Any, wait: Any) -> Any:
+        """Return the job once it is where it is wanted."""
+        timing = {"poll_interval": wait.poll_interval, "first_look": self.first_look}
+        return await watcher.wait(wait.di_job_id, wait.verdict, seconds_left=wait.deadline - time.time(), **timing)

@@ -23,7 +23,6 @@ from strict_proxy import StrictProxy, strict_proxy
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest, DataWorksUnavailable
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
@@ -157,7 +156,7 @@ def test_a_trigger(
     signature: str,
 ) -> None:
     """In an event loop."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.05)
     connect(signature=signature, security_token=SECURITY_TOKEN)
     emulator.add_job(JOB, "Stopped")
     trigger = DIJobStatusTrigger(di_job_id=JOB, project_id=1967, deadline=time.time() + 20, poll_interval=0.05)
@@ -316,7 +315,7 @@ def test_a_variable_that_names_no_proxy_in_a_trigger(
     connect: Callable[..., DataWorksHook], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ends the wait for good in one event that names the variable."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.05)
     monkeypatch.setenv("https_proxy", "http://svc:part#9@host.example:3128")
     connect()
     trigger = DIJobStatusTrigger(di_job_id=JOB, deadline=time.time() + 5, poll_interval=0.05)

@@ -28,8 +28,8 @@ from airflow_provider_dataworks.exceptions import (
 )
 from airflow_provider_dataworks.hooks import _connection
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers._shared_clients import watcher_of
+from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
 
@@ -323,7 +323,7 @@ def test_a_hook_that_nobody_holds_goes_away(emulator: Emulator, use: Callable[..
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take first looks at once."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.05)
 
 
 @asynccontextmanager

@@ -22,7 +22,6 @@ from emulated import JOB, in_triggerer
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
@@ -113,7 +112,7 @@ def test_a_file_of_authorities_that_is_none(
     name: str, connect: Callable[..., None], emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever it is instead, and whichever way a call would go."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.05)
     found = []
     for kind, path in odd_files(tmp_path).items():
         if name == "ca_file":
@@ -131,7 +130,7 @@ def test_a_folder_of_authorities_that_is_none(
     connect: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Missing, a file, empty, or with files that OpenSSL does not look for; of several, one is enough."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.05)
     connect()
     home = tmp_path / MARK
     for kind in ("empty", "unhashed", "good"):
@@ -152,7 +151,7 @@ def test_a_file_for_the_keys_of_tls_that_cannot_be_written(
     connect: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Python opens it with each TLS context, whoever set the variable."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.05)
     connect()
     home = tmp_path / MARK
     home.mkdir()

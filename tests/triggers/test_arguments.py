@@ -19,7 +19,6 @@ from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.triggers import _shared_clients
-from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
 NAN, INF = float("nan"), float("inf")
@@ -51,7 +50,7 @@ ROWS = [(name, value) for name, values in ODD.items() for value in values]
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take first looks at once."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.05)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.triggers import _shared_clients
-from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers._events import outcome_of
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 from airflow_provider_dataworks.version_compat import AirflowException, BaseHook
@@ -38,7 +37,7 @@ def clock() -> Any:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take first looks at once; ten seconds are a guard against a race of Airflow's."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.05)
 
 
 def trigger(**arguments: Any) -> DIJobStatusTrigger:

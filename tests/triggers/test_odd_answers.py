@@ -16,7 +16,6 @@ from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DIJobFailed
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
-from airflow_provider_dataworks.triggers import _watcher as watching
 from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 from airflow_provider_dataworks.version_compat import TaskDeferred
 
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("connect")
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take first looks at once."""
-    monkeypatch.setattr(watching, "FIRST_LOOK", 0.05)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", 0.05)
 
 
 @pytest.mark.parametrize("fields", FIELDS)

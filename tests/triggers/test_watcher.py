@@ -29,7 +29,7 @@ from airflow_provider_dataworks.exceptions import (
     DIJobFailed,
     DIJobWaitTimeout,
 )
-from airflow_provider_dataworks.triggers import _watcher as watching
+from airflow_provider_dataworks.triggers import _open_wait
 from airflow_provider_dataworks.triggers._paging import PagePlanner
 from airflow_provider_dataworks.triggers._watcher import FIRST_LOOK, Watcher, poll_interval_for
 
@@ -239,11 +239,11 @@ TASK: ContextVar[str] = ContextVar("TASK", default="nobody's")
 def told() -> Iterator[list[tuple[str, str]]]:
     """What the watcher logged, and in whose log."""
     handler = Told()
-    watching.log.addHandler(handler)
-    watching.log.setLevel(logging.INFO)
+    _open_wait.log.addHandler(handler)
+    _open_wait.log.setLevel(logging.INFO)
     yield handler.lines
-    watching.log.removeHandler(handler)
-    watching.log.setLevel(logging.NOTSET)
+    _open_wait.log.removeHandler(handler)
+    _open_wait.log.setLevel(logging.NOTSET)
 
 
 async def as_task(scene: Scene, job_id: int) -> Any:

@@ -5,18 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TypedDict
 
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import DataWorksError, ErrorKwargs
 
 log = logging.getLogger(__name__)
-
-
-class ErrorKwargs(TypedDict):
-    """What the constructor of an error takes from the catalogue."""
-
-    remedy: str
-    see: str
 
 
 @dataclass(frozen=True, kw_only=True)

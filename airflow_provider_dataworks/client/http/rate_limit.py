@@ -14,9 +14,7 @@ import functools
 import hashlib
 import logging
 import os
-import stat
 import struct
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from airflow_provider_dataworks.client import files
 from airflow_provider_dataworks.client.locks import Lock
 
 log = logging.getLogger(__name__)
@@ -115,7 +114,7 @@ class SharedState(State):
     @contextmanager
     def _locked(self) -> Iterator[int]:
         # Opened each time: keys that are rotated would leave a file open each, and a fork would share it.
-        file = open_private(self._path)
+        file = files.open_private(self._path)
         try:
             # Locks of this kind belong to a process: death lets go of them, and so does closing the file. They are not
             # waited for without end: a process that holds one may have been stopped.
@@ -260,40 +259,10 @@ def shared_limiter(endpoint: str, identity: str, max_qps: float) -> RateLimiter:
     :param identity: what stands for the account, such as an AccessKey ID.
     """
     length = row_length(max_qps)
-    name = f"2 {endpoint} {identity} {max_qps:g} {length} {boot()}"  # the first is the version of the row
+    name = f"2 {endpoint} {identity} {max_qps:g} {length} {files.boot()}"  # the first is the version of the row
     try:
-        state: State = SharedState(folder() / hashlib.sha256(name.encode()).hexdigest()[:24], length)
+        state: State = SharedState(files.folder() / hashlib.sha256(name.encode()).hexdigest()[:24], length)
     except OSError:  # no temporary folder can be written to, such as on a read-only disk
         log.warning("max_qps is kept by this process alone, not by all of this machine: %s", _NO_FOLDER)
         state = State(length)
     return RateLimiter(max_qps, time.monotonic, state)
-
-
-def open_private(path: Path) -> int:
-    """
-    Open a file for reading and writing that is this user's alone, and make it and its folder where they are missing.
-
-    :raises OSError: it cannot be had, or the folder is open to others.
-    """
-    try:
-        found = path.parent.lstat()
-    except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        found = path.parent.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise PermissionError(f"{path.parent} is not a folder of this user alone")
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
-def folder() -> Path:
-    """Return the folder of the shared files."""
-    return Path(tempfile.gettempdir()) / f"airflow-provider-dataworks-{os.getuid()}"
-
-
-@functools.cache
-def boot() -> str:
-    """Return what tells this start of the machine from the one before, after which its steady clock began anew."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:  # not Linux
-        return ""

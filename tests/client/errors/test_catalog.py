@@ -174,7 +174,7 @@ def test_an_error_of_the_hook_names_connection_and_endpoint(set_up: Callable[...
     with pytest.raises(DataWorksInvalidRequest) as of_the_connection:
         DataWorksHook().get_di_job(JOB)
 
-    host = hook.account.settings.endpoint.removeprefix("http://")
+    host = hook.account.config.endpoint.removeprefix("http://")
     assert (caught.value.conn_id, caught.value.endpoint) == ("dataworks_default", host)
     assert (of_the_connection.value.conn_id, of_the_connection.value.endpoint) == ("dataworks_default", None)
 
