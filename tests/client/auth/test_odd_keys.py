@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +15,10 @@ from hypothesis import strategies as st
 from issuer import OIDC_ROLE, PROVIDER, ROLE
 from safe import assert_safe_error
 
-from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, Fetch, StaticCredentials
+from airflow_provider_dataworks.client.auth import metadata, sts
+from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource, StaticCredentials
 from airflow_provider_dataworks.client.auth.metadata import CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.auth.sts import AssumeRole, AssumeRoleWithOidc
-from airflow_provider_dataworks.client.driving import run
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksError, DataWorksUnavailable
 
@@ -27,10 +28,13 @@ GOOD = {
     "SecurityToken": "token/of+the=role",
     "Expiration": "2026-09-21T16:00:00Z",
 }
+TOKEN = tempfile.NamedTemporaryFile(prefix="oidc-token")  # noqa: SIM115 - closed, and so removed, at the end
+TOKEN.write(b"a.token.of-a-pod")
+TOKEN.flush()
 BASE = StaticCredentials(Credentials("LTAIbase", "base-secret"))
 SOURCES: dict[str, CredentialSource] = {
     "AssumeRole": AssumeRole(BASE, "https://sts.example", ROLE),
-    "AssumeRoleWithOIDC": AssumeRoleWithOidc("https://sts.example", OIDC_ROLE, PROVIDER, "/token"),
+    "AssumeRoleWithOIDC": AssumeRoleWithOidc("https://sts.example", OIDC_ROLE, PROVIDER, TOKEN.name),
     "ECS metadata": EcsRamRole("instance-role"),
     "Credentials URI": CredentialsUri("https://sidecar.example/keys"),
 }
@@ -38,13 +42,10 @@ SOURCES: dict[str, CredentialSource] = {
 
 def fetch(source: CredentialSource, answer: Callable[[], tuple[int, dict[str, str], bytes]]) -> Credentials:
     """Ask a source whose every request is answered so."""
-
-    def obey(command: Any) -> Any:
-        if isinstance(command, Fetch):
-            return Reply(*answer(), received_at=START)
-        return "a.token.of-a-pod"
-
-    return run(source.fetch(START), obey)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sts, metadata):
+            patch.setattr(module, "ask", lambda *args, **more: Reply(*answer(), received_at=START))
+        return source.fetch(lambda: START)
 
 
 def body(**fields: Any) -> bytes:
@@ -112,17 +113,19 @@ def test_a_role_is_not_asked_for_in_another_century(date: str) -> None:
     assert (caught.value.clock_skew, len(asked)) == (None, 1)
 
 
-def test_a_token_for_metadata_has_an_end() -> None:
+def test_a_token_for_metadata_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """It becomes a header: what is no token is done without."""
     answers = iter([(200, {}, b"x" * 1_000_000), (200, {}, body())])
-    sent: list[Fetch] = []
+    sent: list[dict[str, str]] = []
 
-    def obey(command: Any) -> Any:
-        sent.append(command)
+    def answer(*args: Any, headers: dict[str, str], **more: Any) -> Reply:
+        sent.append(headers)
         return Reply(*next(answers), received_at=START)
 
-    assert run(EcsRamRole("instance-role").fetch(START), obey).access_key_id == "STS.key"
-    assert sent[1].headers == {}
+    monkeypatch.setattr(metadata, "ask", answer)
+
+    assert EcsRamRole("instance-role").fetch(lambda: START).access_key_id == "STS.key"
+    assert sent[1] == {}
 
 
 anything = st.recursive(

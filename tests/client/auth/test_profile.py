@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,8 @@ from alibabacloud_credentials import provider
 from alibabacloud_credentials.utils import auth_constant
 
 from airflow_provider_dataworks.client.auth import profile as profiles
-from airflow_provider_dataworks.client.auth.credentials import Credentials, Load
+from airflow_provider_dataworks.client.auth.credentials import Credentials
 from airflow_provider_dataworks.client.auth.profile import Profile
-from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
 
 SECRET = "profile/secret+text="
@@ -54,7 +51,7 @@ def access_key(identity: str) -> dict[str, str]:
 
 def keys_of(name: str | None = None) -> Credentials:
     """Ask for a profile, blocking."""
-    return run(Profile(name).fetch(0.0), lambda command: command.blocking())
+    return Profile(name).fetch(lambda: 0.0)
 
 
 def test_the_current_profile_of_the_command_line_comes_first(home: Path, monkeypatch: pytest.MonkeyPatch):
@@ -171,26 +168,6 @@ def test_keys_without_a_secret_are_none(home: Path, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(DataWorksAuthError, match="no complete keys"):
         keys_of()
-
-
-def test_the_event_loop_goes_on_while_the_library_is_asked(home: Path, monkeypatch: pytest.MonkeyPatch):
-    """Its own asynchronous way would hold it for seconds."""
-    configure(home, main=access_key("LTAImain"))
-    asked_in: list[int] = []
-    whole = provider.CLIProfileCredentialsProvider.get_credentials
-
-    def noting(self: Any) -> Any:
-        asked_in.append(threading.get_ident())
-        return whole(self)
-
-    monkeypatch.setattr(provider.CLIProfileCredentialsProvider, "get_credentials", noting)
-
-    async def obey(command: Load) -> Any:
-        assert command.native is None
-        return await asyncio.to_thread(command.blocking)
-
-    assert asyncio.run(arun(Profile().fetch(0.0), obey)).access_key_id == "LTAImain"
-    assert asked_in != [threading.get_ident()]
 
 
 @pytest.fixture

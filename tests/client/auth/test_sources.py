@@ -1,4 +1,4 @@
-"""Where temporary keys come from: STS, ECS metadata, a credentials URI and the chain; stand-ins, and both drivers."""
+"""Where temporary keys come from: STS, ECS metadata, a credentials URI and the chain; asked of stand-ins."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fake_dataworks import Drive
 from issuer import (
@@ -30,20 +31,19 @@ from issuer import (
 )
 
 from airflow_provider_dataworks.client.auth import default_chain as chain
-from airflow_provider_dataworks.client.auth import metadata
+from airflow_provider_dataworks.client.auth import metadata, sts
 from airflow_provider_dataworks.client.auth import profile as profiles
 from airflow_provider_dataworks.client.auth.credentials import (
     Credentials,
     CredentialSource,
-    Fetch,
-    Load,
     StaticCredentials,
 )
 from airflow_provider_dataworks.client.auth.default_chain import DefaultChain
 from airflow_provider_dataworks.client.auth.metadata import CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.auth.sts import AssumeRole, AssumeRoleWithOidc, sts_endpoint
-from airflow_provider_dataworks.client.driving import arun, run
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
+from airflow_provider_dataworks.client.http import plain
+from airflow_provider_dataworks.client.http.plain import ask
 from airflow_provider_dataworks.exceptions import (
     DataWorksAuthError,
     DataWorksError,
@@ -77,14 +77,7 @@ def issuer(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
 @pytest.fixture
 def fetched(drive: Drive) -> Callable[[CredentialSource], Credentials]:
     """Ask a source for keys, as a session does."""
-
-    def fetch(source: CredentialSource) -> Credentials:
-        conversation = source.fetch(drive.clock())
-        if drive.kind == "blocking":
-            return run(conversation, drive.session._obey)
-        return drive.in_loop(arun(conversation, drive.session._obey))
-
-    return fetch
+    return lambda source: source.fetch(drive.clock)
 
 
 @pytest.fixture
@@ -232,8 +225,8 @@ def test_a_service_that_takes_too_long_is_given_up(
 ):
     """With the timeouts cut short; a metadata service is waited for two seconds."""
     issuer.delay = 0.5
-    whole = Fetch.__init__
-    monkeypatch.setattr(Fetch, "__init__", lambda self, *args, **more: whole(self, *args, **{**more, "timeout": 0.05}))
+    for module in (sts, metadata):
+        monkeypatch.setattr(module, "ask", lambda *args, **more: ask(*args, **{**more, "timeout": 0.05}))
 
     with pytest.raises(DataWorksUnavailable, match="ReadTimeout"):
         fetched(SOURCES[kind](issuer, token_file))
@@ -339,7 +332,7 @@ def test_a_role_is_assumed_with_keys_of_another_source(issuer: Issuer, fetched: 
 def test_base_keys_rotated_in_the_meantime_are_read_again(issuer: Issuer, fetched: Any):
     """At each renewal."""
     new = Credentials("LTAIrotated", "rotated-secret")
-    source = role(issuer, base=StaticCredentials(Credentials(BASE_KEY, BASE_SECRET), Load(lambda: new)))
+    source = role(issuer, base=StaticCredentials(Credentials(BASE_KEY, BASE_SECRET), lambda: new))
     fetched(source)
     issuer.known = {new.access_key_id: (new.access_key_secret, "")}
 
@@ -552,15 +545,25 @@ def test_metadata_is_never_proxied_wherever_it_is(drive: Drive, monkeypatch: pyt
         monkeypatch.setenv(name, "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "aliyuncs.com")
 
-    def proxy(url: str, proxied: bool = True) -> Any:
-        return drive.session._wire.plain(Fetch("GET", url, proxied=proxied))[0]
+    used: list[str | None] = []
 
-    first = next(EcsRamRole().fetch(0.0))
-    assert isinstance(first, Fetch)
-    assert (first.url, first.proxied) == ("http://100.100.100.200/latest/api/token", False)
-    assert proxy(first.url, first.proxied) is None
-    assert proxy("https://keys.example/") == "http://proxy.example:3128"
-    assert proxy("https://sts.cn-shanghai.aliyuncs.com/") is None
+    class Unreachable:
+        def __init__(self, context: Any, proxy: str | None) -> None:
+            used.append(proxy)
+
+        def exchange(self, request: Any, *, repeatable: bool) -> Any:
+            raise httpx.ConnectError("nobody there")
+
+    monkeypatch.setattr(plain, "ConnectionPool", Unreachable)
+    for source in (EcsRamRole("a-role", disable_imds_v1=True), CredentialsUri("https://keys.example/")):
+        with pytest.raises(DataWorksUnavailable):
+            source.fetch(drive.clock)
+    with pytest.raises(DataWorksUnavailable):
+        AssumeRole(
+            StaticCredentials(Credentials(BASE_KEY, BASE_SECRET)), sts_endpoint("cn-shanghai", None), ROLE
+        ).fetch(drive.clock)
+
+    assert used == [None, "http://proxy.example:3128", None]
 
 
 # Credentials URI
@@ -599,7 +602,7 @@ def test_a_uri_shows_no_more_than_its_host():
 class Missing:
     """Stands for a profile of a machine that has none."""
 
-    def fetch(self, now: float) -> Any:
+    def fetch(self, clock: Any, ca_file: str | None = None) -> Any:
         raise DataWorksAuthError("profile: none here", action="Credential profile")
         yield
 
