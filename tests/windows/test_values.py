@@ -316,7 +316,8 @@ def test_airflow_carries_a_window_between_tasks(monkeypatch: pytest.MonkeyPatch)
 def test_importing_it_is_cheap() -> None:
     """A DAG file is parsed over and over: zones, croniter and Airflow load when they are used."""
     program = (
-        "import sys; from airflow.sdk import DAG, BaseOperator\n"
+        "import sys; from importlib.util import find_spec\n"
+        "__import__('airflow.sdk.bases.operator' if find_spec('airflow.sdk') else 'airflow.models.dag')\n"
         "before = set(sys.modules); import airflow_provider_dataworks.windows\n"
         "heavy = {'pendulum', 'croniter', 'httpx', 'tenacity'}\n"
         "print(sorted(heavy & (set(sys.modules) - before)))"
