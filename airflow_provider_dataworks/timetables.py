@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
 
 from airflow_provider_dataworks.windows import MaintenanceWindow
-from airflow_provider_dataworks.windows.cron import read_cron
-from airflow_provider_dataworks.windows.schedule import turning_minutes, utc
+from airflow_provider_dataworks.windows.schedule import utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow.sdk.bases.timetable import BaseTimetable
     from airflow.timetables.base import TimeRestriction
     from pendulum import DateTime
 
@@ -23,9 +21,10 @@ class MaintenanceWindowTimetable(Timetable):
     """
     Run once at each opening of a window that is not frozen.
 
-    The data interval of a run is the moment of the opening, as with Airflow's ``CronTriggerTimetable``. Without
-    catchup the first run is that of the latest opening, however long ago: give the stop the same window, and it touches
-    nothing when that run comes too late. A DAG without a start date begins with the opening that lasts, else the next.
+    The data interval of a run is the moment of the opening, as with Airflow's ``CronTriggerTimetable``. Without catchup
+    no run is made for an opening that is over: the next is that of the one that lasts, else of the one that follows. A
+    DAG without a start date begins so with catchup, too. With catchup each opening since the start date has its run;
+    give the stop the same window, and it touches nothing when a run comes too late.
 
     It must be registered where DAGs are scheduled, parsed and shown; the plugin of this package does that.
 
@@ -73,20 +72,17 @@ class MaintenanceWindowTimetable(Timetable):
         :param restriction: start and end date of the DAG, both included, and whether it catches up.
         """
         openings = self.window.openings
-        now = datetime.now(UTC)
         earliest = utc(restriction.earliest) if restriction.earliest else None
+        candidates = []
         if last_automated_data_interval is not None:
-            candidates = [openings.open_after(utc(last_automated_data_interval.end))]
-        elif earliest is None:
+            candidates.append(openings.open_after(utc(last_automated_data_interval.end)))
+        if earliest is not None and not (candidates and restriction.catchup):
+            candidates.append(openings.open_from(earliest))
+        if not (candidates and restriction.catchup):
             # An opening that lasts counts: this is asked again at each parse, and must not skip what is due.
+            now = datetime.now(UTC)
             lasting = self.window.current(now)
-            candidates = [utc(lasting.start) if lasting else openings.open_after(now)]
-        else:
-            candidates = [openings.open_from(earliest)]
-        if not restriction.catchup:
-            candidates.append(openings.open_until(now) or candidates[0])
-            if earliest is not None:
-                candidates.append(openings.open_from(earliest))
+            candidates.append(utc(lasting.start) if lasting else openings.open_after(now))
         return _run(candidates, restriction.latest)
 
 
@@ -98,34 +94,3 @@ def _run(candidates: list[datetime | None], latest: datetime | None) -> DagRunIn
     from pendulum import instance
 
     return DagRunInfo.exact(instance(max(known)))
-
-
-def timetable_for(window: MaintenanceWindow) -> Timetable | BaseTimetable:
-    """
-    Return the timetable of a window: Airflow's own for crons where it opens at the same moments, else ours.
-
-    Airflow's knows no frozen dates, and takes other moments for times that a clock change leaves out or repeats.
-
-    :param window: the window.
-    """
-    turning = turning_minutes(window.timezone)
-    if window.freeze or any(not turning.isdisjoint(read_cron(text).times) for text in window.cron):
-        return MaintenanceWindowTimetable(window)
-    trigger, several = _cron_timetables()
-    if len(window.cron) == 1:
-        return trigger(window.cron[0], timezone=window.timezone)  # type: ignore[no-any-return]
-    if several is None:
-        return MaintenanceWindowTimetable(window)
-    return several(*window.cron, timezone=window.timezone)  # type: ignore[no-any-return]
-
-
-def _cron_timetables() -> tuple[Any, Any]:
-    """Airflow's timetables for one cron and for several: what authors import, by version."""
-    try:
-        from airflow.sdk import CronTriggerTimetable, MultipleCronTriggerTimetable
-    except ImportError:  # before 3.2
-        from airflow.timetables import trigger
-
-        # Several crons came with Airflow 3.0.
-        return trigger.CronTriggerTimetable, getattr(trigger, "MultipleCronTriggerTimetable", None)
-    return CronTriggerTimetable, MultipleCronTriggerTimetable

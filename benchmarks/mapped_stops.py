@@ -11,9 +11,8 @@ emulator, in one more, refuses what exceeds five calls a second (a token bucket 
   at most 1.1 times that. So neither waiting without need nor hasty repeating goes unseen.
 - *refused*: calls refused for their rate, of all. Under 5 %.
 
-Misleading when: taken for workers on several machines, whose processes share no pace: there a pool must keep the number
-of stops at work small. With few jobs the wait after the last stop, up to one ``poll_interval`` (10 s here), is a large
-part of the wall time.
+Misleading when: taken for workers on several machines, whose processes share no file: see ``benchmarks.machines``. With
+few jobs the wait after the last stop, up to one ``poll_interval`` (10 s here), is a large part of the wall time.
 """
 
 from __future__ import annotations

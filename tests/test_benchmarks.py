@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from benchmarks import blocking_call, concurrent_tls, credential_refresh, import_cost, mapped_stops, watcher
+from benchmarks import blocking_call, concurrent_tls, credential_refresh, import_cost, machines, mapped_stops, watcher
 from benchmarks.measure import (
     Figure,
     at_least,
@@ -38,6 +38,7 @@ def verdicts(figures: list[Figure]) -> list[str]:
         "emulated",
         "import_cost",
         "issuing",
+        "machines",
         "mapped_stops",
         "watcher",
     ],
@@ -173,3 +174,14 @@ def test_mapped_stops():
     results = [{"stopped_by_this_run": True, "status": "Stopped"}] * 2
 
     assert verdicts(mapped_stops.figures(2.1, seen, results, 2)) == ["MISSED", "holds", "holds", "MISSED"]
+
+
+def test_machines():
+    """Calls that are refused are counted for each number of machines, and one alone may have none."""
+    calls = [(100.0 + n / 5, "StopDIJob", "refused" if n == 0 else "served", "") for n in range(10)]
+    run = {"calls": calls, "jobs": {"1": ("Stopped", 1, 2)}, "failures": [], "seconds": 2.1}
+    late = {**run, "seconds": 3.0, "failures": ["lost"]}
+
+    found = verdicts(machines.figures({1: run, 2: run, 8: late}, 1))
+
+    assert found == ["holds", "holds", "MISSED", "holds", *["holds"] * 4, "holds", "MISSED", "holds", "MISSED"]

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from airflow_provider_dataworks.windows.cron import describe, overlap, read_cron, refuse
-from airflow_provider_dataworks.windows.schedule import Openings, read_freeze, read_zone, utc
+from airflow_provider_dataworks.values import invalid
+from airflow_provider_dataworks.windows.cron import describe, overlap, read_cron
+from airflow_provider_dataworks.windows.parsing import (
+    iso,
+    range_text,
+    read_duration,
+    read_freeze,
+    read_json,
+    read_texts,
+    read_zone,
+    short,
+)
+from airflow_provider_dataworks.windows.schedule import Openings, utc
 
 if TYPE_CHECKING:
-    from airflow.sdk.bases.timetable import BaseTimetable
-    from airflow.timetables.base import Timetable
     from pendulum import DateTime
+
+    from airflow_provider_dataworks.timetables import MaintenanceWindowTimetable
 
 Day: TypeAlias = "date | str"
 Frozen: TypeAlias = "Day | tuple[Day, Day] | list[Day]"
 
-_DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
-_UNITS = ("weeks", "days", "hours", "minutes", "seconds")
 _FIELDS = ("cron", "duration", "timezone", "freeze")
 _SHOWN = 3  # frozen ranges in a line of text
-_MOST_CRONS = 20  # each is compared with each other, so that openings do not overlap
-_SHORTEST = timedelta(minutes=1)  # nothing is stopped and started again in less; a number meant as hours is caught
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,15 @@ class MaintenanceWindow:
         timezone: str,
         freeze: Day | Iterable[Frozen] = (),
     ) -> None:
-        crons = tuple(read_cron(text) for text in _texts(cron))
-        lasts = _duration(duration)
+        crons = tuple(read_cron(text) for text in read_texts(cron))
+        lasts = read_duration(duration)
         values = (tuple(one.text for one in crons), lasts, read_zone(timezone).name, read_freeze(freeze))
         for name, value in zip(_FIELDS, values, strict=True):
             object.__setattr__(self, name, value)
         if found := overlap(crons, lasts):
             first, second, apart = found
-            problem = f"{_short(lasts)} is too long: {second!r} opens {_short(apart)} after {first!r}"
-            raise refuse("duration", problem, "Shorten it, or open less often: openings may not overlap.")
+            problem = f"{short(lasts)} is too long: {second!r} opens {short(apart)} after {first!r}"
+            raise invalid("duration", problem, "Shorten it, or open less often: openings may not overlap.")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy the four values only."""
@@ -127,7 +131,7 @@ class MaintenanceWindow:
         :return: ``None`` where the freeze leaves none; the search is from 1900 to 9000.
         """
         start = self.openings.open_after(_utc(moment))
-        return _opening(start, self._end(start)) if start else None
+        return _opening(start, self._end(start, self.openings.after(start))) if start else None
 
     def remaining(self, moment: datetime) -> timedelta:
         """
@@ -150,11 +154,12 @@ class MaintenanceWindow:
         return instance(_utc(moment).astimezone(self.openings.zone))
 
     @property
-    def timetable(self) -> Timetable | BaseTimetable:
+    def timetable(self) -> MaintenanceWindowTimetable:
         """What ``schedule=`` of a DAG takes to run once at each opening."""
-        from airflow_provider_dataworks.timetables import timetable_for
+        # With Airflow's timetables, which only a DAG file and the scheduler need; and it imports this module.
+        from airflow_provider_dataworks.timetables import MaintenanceWindowTimetable
 
-        return timetable_for(self)
+        return MaintenanceWindowTimetable(self)
 
     @cached_property
     def openings(self) -> Openings:
@@ -162,23 +167,23 @@ class MaintenanceWindow:
         return Openings([read_cron(text) for text in self.cron], read_zone(self.timezone), self.freeze)
 
     def _span(self, now: datetime) -> tuple[datetime, datetime] | None:
-        start = self.openings.until(now)
-        if start is None or self.openings.frozen(start):
+        start, following = self.openings.around(now)
+        if start is None or self.openings.frozen(start) or self.openings.frozen(now):
             return None
-        end = self._end(start)
-        return (start, end) if now < end and not self.openings.frozen(now) else None
+        end = self._end(start, following)
+        return (start, end) if now < end else None
 
-    def _end(self, start: datetime) -> datetime:
-        ends = (start + self.duration, self.openings.next_freeze(start), self.openings.after(start))
+    def _end(self, start: datetime, following: datetime | None) -> datetime:
+        ends = (start + self.duration, self.openings.next_freeze(start), following)
         return min(end for end in ends if end is not None)
 
     def to_json(self) -> dict[str, Any]:
         """Return this window as JSON primitives, for :meth:`from_json`."""
         return {
             "cron": self.cron[0] if len(self.cron) == 1 else list(self.cron),
-            "duration": _iso(self.duration),
+            "duration": iso(self.duration),
             "timezone": self.timezone,
-            "freeze": [_range_text(*days, "/") for days in self.freeze],
+            "freeze": [range_text(*days, "/") for days in self.freeze],
         }
 
     @classmethod
@@ -188,13 +193,13 @@ class MaintenanceWindow:
 
         :raises DataWorksInvalidRequest: (a ValueError) naming what is missing, unknown or wrong.
         """
-        data = _read(value) if isinstance(value, str) else value
+        data = read_json(value) if isinstance(value, str) else value
         if not isinstance(data, Mapping):
-            raise refuse("window", f"{data!r} is not a JSON object", f"Give it the keys {', '.join(_FIELDS)}.")
+            raise invalid("window", f"{data!r} is not a JSON object", f"Give it the keys {', '.join(_FIELDS)}.")
         if unknown := [str(key) for key in data if key not in _FIELDS]:
-            raise refuse("window", f"has no {', '.join(unknown)}", f"Use the keys {', '.join(_FIELDS)}.")
+            raise invalid("window", f"has no {', '.join(unknown)}", f"Use the keys {', '.join(_FIELDS)}.")
         if missing := [key for key in _FIELDS[:3] if data.get(key) is None]:
-            raise refuse("window", f"needs {', '.join(missing)}", f"Set the keys {', '.join(_FIELDS[:3])}.")
+            raise invalid("window", f"needs {', '.join(missing)}", f"Set the keys {', '.join(_FIELDS[:3])}.")
         return cls(data["cron"], data["duration"], data["timezone"], data.get("freeze") or ())
 
     @classmethod
@@ -214,13 +219,13 @@ class MaintenanceWindow:
     def deserialize(data: dict[str, Any], version: int) -> MaintenanceWindow:
         """For Airflow's serializer: undo :meth:`serialize`."""
         if version > MaintenanceWindow.__version__:
-            raise refuse("window", f"was written by a newer release (format {version})", "Upgrade this one.")
+            raise invalid("window", f"was written by a newer release (format {version})", "Upgrade this one.")
         return MaintenanceWindow.from_json(data)
 
     def __str__(self) -> str:
         opens = " and ".join(map(describe, self.cron))
-        text = f"{opens} for {_short(self.duration)} ({self.timezone})"
-        frozen = [_range_text(*days, "..") for days in self.freeze[:_SHOWN]]
+        text = f"{opens} for {short(self.duration)} ({self.timezone})"
+        frozen = [range_text(*days, "..") for days in self.freeze[:_SHOWN]]
         if more := len(self.freeze) - len(frozen):
             frozen.append(f"{more} more")
         return f"{text}, frozen {', '.join(frozen)}" if frozen else text
@@ -237,72 +242,5 @@ def _opening(start: datetime, end: datetime) -> Opening:
 
 def _utc(moment: Any) -> datetime:
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
-        raise refuse("moment", f"{moment!r} is no datetime with a timezone", "Use datetime.now(timezone.utc), say.")
+        raise invalid("moment", f"{moment!r} is no datetime with a timezone", "Use datetime.now(timezone.utc), say.")
     return utc(moment)
-
-
-def _texts(cron: Any) -> list[str]:
-    several = isinstance(cron, Iterable) and not isinstance(cron, str)
-    texts = list(islice(cron, _MOST_CRONS + 1)) if several else [cron]
-    if len(texts) > _MOST_CRONS:
-        raise refuse("cron", f"there are more than {_MOST_CRONS}", "A field takes lists and ranges: '0 1-5 * * *'.")
-    if not texts or not all(isinstance(text, str) for text in texts):
-        raise refuse("cron", f"{cron!r} is neither a cron nor a list of them", "Give text such as '0 2 * * SUN'.")
-    return texts
-
-
-def _duration(value: Any) -> timedelta:
-    try:
-        found = _timedelta(value)
-    except OverflowError:
-        found = None
-    remedy = "Give a timedelta, whole seconds, or ISO 8601 text of weeks to seconds such as PT2H30M."
-    if found is None:
-        raise refuse("duration", f"{value!r} is not a duration", remedy)
-    if found <= timedelta() or found.microseconds:
-        raise refuse("duration", f"{value!r} is not one second or more, in whole seconds", remedy)
-    if found < _SHORTEST:
-        problem = f"{value!r} is {_short(found)}, too short for any maintenance"
-        raise refuse("duration", problem, "Give seconds, or say the unit, as in timedelta(hours=3) or PT3H.")
-    return found
-
-
-def _timedelta(value: Any) -> timedelta | None:
-    if isinstance(value, timedelta):
-        # Also makes a plain timedelta of pendulum's Duration, which would not compare and pickle alike.
-        return timedelta(days=value.days, seconds=value.seconds, microseconds=value.microseconds)
-    if isinstance(value, str) and not value.isdecimal():
-        match = _DURATION.fullmatch(value)
-        parts = [int(part or 0) for part in match.groups()] if match and value != "P" else []
-        return timedelta(**dict(zip(_UNITS, parts, strict=True))) if parts else None
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
-        return timedelta(seconds=int(value))
-    return None
-
-
-def _read(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        remedy = "In a template, write {{ … | tojson }}; of a window, {{ window.to_json() | tojson }}."
-        raise refuse("window", f"{text!r} is not JSON", remedy) from error
-
-
-def _iso(duration: timedelta) -> str:
-    days, hours, minutes, seconds = _parts(duration)
-    day = f"{days}D" if days else ""
-    time = "".join(f"{count}{unit}" for count, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if count)
-    return f"P{day}T{time}" if time else f"P{day}"
-
-
-def _short(duration: timedelta) -> str:
-    return "".join(f"{count}{unit}" for count, unit in zip(_parts(duration), "dhms", strict=True) if count) or "0s"
-
-
-def _parts(duration: timedelta) -> tuple[int, int, int, int]:
-    minutes, seconds = divmod(duration.seconds, 60)
-    return duration.days, *divmod(minutes, 60), seconds
-
-
-def _range_text(first: date, last: date, to: str) -> str:
-    return first.isoformat() if first == last else f"{first.isoformat()}{to}{last.isoformat()}"

@@ -35,7 +35,7 @@ def limit_to_window(
 
     :param now: returns epoch seconds.
     :param least: seconds that must be left of the window as the request leaves.
-    :param ignore: see :func:`window_end`.
+    :param ignore: see :func:`require_open`.
     :param sent: whether a request is under way already: it may be seen to its end as long as the window is open at all.
     :raises OutsideMaintenanceWindow: no window is open, or too little of it is left.
     """

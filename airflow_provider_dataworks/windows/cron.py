@@ -1,4 +1,4 @@
-"""Crons taken apart into days and times of a local clock; knows no zone, and never asks croniter anything twice."""
+"""Crons as croniter, Airflow's own cron library, reads them, by a local clock; it knows no zone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from itertools import count, product, takewhile
+from itertools import product, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_dataworks.values import invalid
@@ -15,8 +15,9 @@ from airflow_provider_dataworks.values import invalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-DAY = 24 * 60  # minutes
+MINUTE = timedelta(minutes=1)
 
+_DAY = 24 * 60  # minutes
 _LONGEST = 500  # characters
 _EVERY_DAY = "0 0 * * *"
 _ALL = ["*"]  # how croniter writes a field that leaves nothing out
@@ -33,9 +34,6 @@ _NAMES = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEKDAYS = {key: name for number, name in enumerate(_NAMES) for key in (str(number), name.upper())}
 # The calendar repeats after 28 years (until 2100): no two crons meet that did not meet by then.
 _CYCLE = range(2000, 2028)
-
-
-refuse = invalid
 
 
 class Cron(NamedTuple):
@@ -64,21 +62,21 @@ def read_cron(text: str) -> Cron:
     from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyped]
 
     if len(text) > _LONGEST:
-        raise refuse("cron", f"has {len(text)} characters, more than {_LONGEST}", "A field takes lists and ranges.")
+        raise invalid("cron", f"has {len(text)} characters, more than {_LONGEST}", "A field takes lists and ranges.")
     fields = _PRESETS.get(text.strip(), text).split()
     plain = " ".join(fields)
     remedy = "Give five fields (minute hour day month weekday), for example '0 2 * * SUN'."
     if len(fields) != 5:
-        raise refuse("cron", f"{text!r} has {len(fields)} fields, not five", remedy)
+        raise invalid("cron", f"{text!r} has {len(fields)} fields, not five", remedy)
     if re.search(r"\b[HR]\b", plain, re.IGNORECASE):
-        raise refuse("cron", f"{text!r} asks for a random or hashed time (R, H)", remedy)
+        raise invalid("cron", f"{text!r} asks for a random or hashed time (R, H)", remedy)
     try:
         expanded, numbered = croniter.expand(plain)
         croniter(plain, start_time=midnight(date(_CYCLE[0], 1, 1))).get_next(datetime)
     except CroniterBadDateError as error:
-        raise refuse("cron", f"{text!r} names a date that never comes", remedy) from error
+        raise invalid("cron", f"{text!r} names a date that never comes", remedy) from error
     except (ValueError, KeyError) as error:
-        raise refuse("cron", f"{text!r} is not a cron: {error}", remedy) from error
+        raise invalid("cron", f"{text!r} is not a cron: {error}", remedy) from error
     minutes, hours, day, months, weekday = expanded
     every_day = day == weekday == _ALL and not numbered
     days = _EVERY_DAY if every_day else f"0 0 {fields[2]} * {fields[4]}"
@@ -103,7 +101,7 @@ def _shape(days: str, weekday: int, length: int) -> Sequence[int]:
         return range(1, length + 1)
     year, month = _like(weekday, length)
     # croniter looks for what comes after its start.
-    fires = croniter(days, start_time=midnight(date(year, month, 1)) - timedelta(minutes=1))
+    fires = croniter(days, start_time=midnight(date(year, month, 1)) - MINUTE)
     found = iter(lambda: fires.get_next(datetime), None)
     return tuple(day.day for day in takewhile(lambda day: (day.year, day.month) == (year, month), found))
 
@@ -114,55 +112,33 @@ def _like(weekday: int, length: int) -> tuple[int, int]:
     return next(found for found in product(_CYCLE, range(1, 13)) if monthrange(*found) == (weekday, length))
 
 
-def _in_month(days: str, months: tuple[int, ...], year: int, month: int) -> list[int]:
-    """Day numbers on which a cron fires in a month."""
-    if month not in months:
-        return []
-    before = date(year, month, 1).toordinal() - 1
-    return [before + day for day in _shape(days, *monthrange(year, month))]
+def after(cron: Cron, local: datetime) -> datetime:
+    """Return the first local minute after this one at which the cron fires."""
+    from croniter import croniter
+
+    fires, first = croniter(cron.text), local + MINUTE
+    while True:
+        if first.month in cron.months:
+            fires.set_current(first - MINUTE, force=True)
+            found: datetime = fires.get_next(datetime)
+            # Releases before 6.2.1 may leave a match out where a search goes on into another month.
+            if (found.year, found.month) == (first.year, first.month):
+                return found
+        first = midnight(first.date().replace(day=1) + timedelta(days=31)).replace(day=1)
 
 
-@lru_cache(maxsize=1024)
-def _month(days: str, months: tuple[int, ...], year: int, month: int) -> tuple[int, ...]:
-    """
-    Day numbers on which a cron fires in a month, with the last one before it and the first one after it.
+def until(cron: Cron, local: datetime) -> datetime:
+    """Return the last local minute, up to and with this one, at which the cron fires."""
+    from croniter import croniter
 
-    With a neighbour on either side a search ends in the month where it began, even if it is for the next leap day.
-    """
-    number = year * 12 + month - 1
-
-    def beyond(step: int) -> list[int]:
-        others = (_in_month(days, months, at // 12, at % 12 + 1) for at in count(number + step, step))
-        return next(filter(None, others))
-
-    return beyond(-1)[-1], *_in_month(days, months, year, month), beyond(1)[0]
-
-
-def after(cron: Cron, minute: int) -> int:
-    """First local minute after this one at which the cron fires; minutes are counted from the calendar's start."""
-    day, time = divmod(minute, DAY)
-    on = date.fromordinal(day)
-    days = _month(cron.days, cron.months, on.year, on.month)
-    found = bisect_left(days, day)
-    if days[found] == day:
-        later = bisect_right(cron.times, time)
-        if later < len(cron.times):
-            return day * DAY + cron.times[later]
-        found += 1
-    return days[found] * DAY + cron.times[0]
-
-
-def until(cron: Cron, minute: int) -> int:
-    """Last local minute, up to and with this one, at which the cron fires."""
-    day, time = divmod(minute, DAY)
-    on = date.fromordinal(day)
-    days = _month(cron.days, cron.months, on.year, on.month)
-    found = bisect_left(days, day)
-    if days[found] == day:
-        later = bisect_right(cron.times, time)
-        if later:
-            return day * DAY + cron.times[later - 1]
-    return days[found - 1] * DAY + cron.times[-1]
+    fires, last = croniter(cron.text), local
+    while True:
+        if last.month in cron.months:
+            fires.set_current(last + MINUTE, force=True)
+            found: datetime = fires.get_prev(datetime)
+            if (found.year, found.month) == (last.year, last.month):  # as above
+                return found
+        last = midnight(last.date().replace(day=1)) - MINUTE
 
 
 def overlap(crons: Sequence[Cron], duration: timedelta) -> tuple[str, str, timedelta] | None:
@@ -172,8 +148,8 @@ def overlap(crons: Sequence[Cron], duration: timedelta) -> tuple[str, str, timed
     :param duration: how long an opening lasts.
     :return: the cron of the first, that of the second, and the time between them; ``None`` where there are none.
     """
-    lasts = duration / timedelta(minutes=1)
-    for days_apart in range(int(lasts // DAY) + 2):
+    lasts = duration / MINUTE
+    for days_apart in range(int(lasts // _DAY) + 2):
         for (place, one), (at, other) in product(enumerate(crons), repeat=2):
             # An opening does not overlap itself, only others of its cron.
             closest = _closest(one, other, days_apart, bisect_right if at == place else bisect_left)
@@ -186,9 +162,9 @@ def _closest(one: Cron, other: Cron, days_apart: int, search: Callable[[Sequence
     """Fewest minutes from a time of one cron to a time of the other, that many days later."""
     gaps = []
     for time in one.times:
-        found = search(other.times, time - days_apart * DAY)
+        found = search(other.times, time - days_apart * _DAY)
         if found < len(other.times):
-            gaps.append(other.times[found] + days_apart * DAY - time)
+            gaps.append(other.times[found] + days_apart * _DAY - time)
     return min(gaps, default=None)
 
 
@@ -201,9 +177,11 @@ def _meet(one: Cron, other: Cron, days_apart: int) -> bool:
 @lru_cache(maxsize=64)
 def _in_cycle(days: str, months: tuple[int, ...]) -> frozenset[int]:
     """All day numbers of the calendar's cycle on which a cron fires."""
-    return frozenset(
-        day for year, month in product(_CYCLE, range(1, 13)) for day in _in_month(days, months, year, month)
-    )
+    found: set[int] = set()
+    for year, month in product(_CYCLE, months):
+        before = date(year, month, 1).toordinal() - 1
+        found.update(before + day for day in _shape(days, *monthrange(year, month)))
+    return frozenset(found)
 
 
 def midnight(day: date) -> datetime:

@@ -51,26 +51,27 @@ def test_an_opening_before_a_freeze_closes_as_the_frozen_date_begins() -> None:
     assert not window.contains(datetime.fromisoformat("2026-01-30T01:00+08:00"))
 
 
-@pytest.mark.parametrize(
-    ("cron", "duration", "zone", "before", "start", "lasts"),
-    [
+def test_clock_changes() -> None:
+    """A time left out opens after the gap, a repeated one at its first; the duration is elapsed time."""
+    wrong = []
+    for cron, duration, zone, before, start, lasts in (
         ("30 2 * * *", "PT1H", "Europe/Berlin", "2026-03-28T12:00Z", "2026-03-29T03:00:00+02:00", 60),
         ("30 2 * * *", "PT1H", "Europe/Berlin", "2026-10-24T12:00Z", "2026-10-25T02:30:00+02:00", 60),
         ("30 1 * * *", "PT4H", "Europe/Berlin", "2026-03-28T12:00Z", "2026-03-29T01:30:00+01:00", 240),
         # The next opening comes an hour early, and ends the one before.
         ("30 1,2 * * *", "PT1H", "Europe/Berlin", "2026-03-28T12:00Z", "2026-03-29T01:30:00+01:00", 30),
         ("0 2 * * *", "PT1H", "Pacific/Apia", "2011-12-30T00:00Z", "2011-12-31T00:00:00+14:00", 60),
-    ],
-)
-def test_clock_changes(cron: str, duration: str, zone: str, before: str, start: str, lasts: int) -> None:
-    """A time left out opens after the gap, a repeated one at its first; the duration is elapsed time."""
-    window = MaintenanceWindow(cron, duration, zone)
+    ):
+        window = MaintenanceWindow(cron, duration, zone)
+        opening = window.next(datetime.fromisoformat(before))
+        found = opening and (
+            window.local(opening.start).isoformat(),
+            (opening.end - opening.start).total_seconds() / 60,
+        )
+        if found != (start, lasts):
+            wrong.append((cron, zone, before, found))
 
-    opening = window.next(datetime.fromisoformat(before))
-
-    assert opening is not None
-    assert window.local(opening.start).isoformat() == start
-    assert opening.end - opening.start == timedelta(minutes=lasts)
+    assert wrong == []
 
 
 def test_no_moment_of_a_frozen_date_is_inside_where_a_day_comes_back() -> None:
@@ -101,7 +102,6 @@ def test_a_freeze_without_end_leaves_no_opening() -> None:
     assert only is not None
     assert only.start == datetime(2025, 12, 31, 2, tzinfo=UTC)
     assert window.next(only.start) is None
-    assert window.openings.open_until(only.start - timedelta(minutes=1)) is None
     for year in (1899, 8999, 9000):
         assert window.next(datetime(year, 12, 31, 12, tzinfo=UTC)) is None
         assert not window.contains(datetime(year, 12, 31, 2, tzinfo=UTC))
@@ -109,70 +109,70 @@ def test_a_freeze_without_end_leaves_no_opening() -> None:
     assert SEVERAL.openings.until(datetime(1900, 1, 1, tzinfo=UTC)) is None
 
 
-@pytest.mark.parametrize(
-    ("changes", "problem"),
-    [
-        ({"cron": "0 2 * *"}, "cron: '0 2 * *' has 4 fields, not five"),
-        ({"cron": "0 0 2 * * SUN"}, "has 6 fields"),
-        ({"cron": "0 25 * * *"}, "is not a cron"),
-        ({"cron": "0 2 * * FUNDAY"}, "is not a cron"),
-        ({"cron": "R 2 * * *"}, "random or hashed"),
-        ({"cron": "h(0-5) 2 * * *"}, "random or hashed"),
-        ({"cron": "0 0 30 2 *"}, "a date that never comes"),
-        ({"cron": ""}, "has 0 fields"),
-        ({"cron": []}, "neither a cron nor a list"),
-        ({"cron": 5}, "neither a cron nor a list"),
-        ({"cron": ["0 2 * * *", 5]}, "neither a cron nor a list"),
-        ({"duration": timedelta()}, "not one second or more"),
-        ({"duration": -3}, "not one second or more"),
-        ({"duration": timedelta(microseconds=1500000)}, "in whole seconds"),
-        ({"duration": "P1M"}, "is not a duration"),
-        ({"duration": "PT"}, "is not a duration"),
-        ({"duration": "P"}, "is not a duration"),
-        ({"duration": "three hours"}, "is not a duration"),
-        ({"duration": 1.5}, "is not a duration"),
-        ({"duration": True}, "is not a duration"),
-        ({"duration": None}, "is not a duration"),
-        ({"duration": 10**18}, "is not a duration"),
-        ({"duration": "P999999999999D"}, "is not a duration"),
-        ({"duration": timedelta(days=7, seconds=1)}, "duration: 7d1s is too long: '0 2 * * SUN' opens 7d after"),
-        ({"cron": "0 */2 * * *", "duration": "PT3H"}, "opens 2h after"),
-        ({"cron": "0 22 * * 5,6", "duration": "P1DT1M"}, "opens 1d after"),
-        ({"cron": ["0 2 * * SUN", "0 4 1 * *"]}, "opens 2h after '0 2 * * SUN'"),
-        ({"cron": ["0 2 29 2 *", "0 4 * * SUN"]}, "opens 2h after"),
-        ({"cron": ["0 2 * * SUN", "0 2 * * 0"]}, "opens 0s after"),
-        ({"cron": ["0 2 * * SUN", "0 2 * * SUN"]}, "opens 0s after"),
-        ({"timezone": "Mars/Olympus"}, "timezone: 'Mars/Olympus' is not a known zone"),
-        ({"timezone": "../etc/passwd"}, "not a known zone"),
-        ({"timezone": "Europe"}, "not a known zone"),
-        ({"timezone": 8}, "not a known zone"),
-        ({"freeze": ["2026-02-30"]}, "freeze: '2026-02-30' is not a date"),
-        ({"freeze": ["20260228"]}, "is not a date"),
-        ({"freeze": [datetime(2026, 2, 28, tzinfo=UTC)]}, "is not a date"),
-        ({"freeze": [20260228]}, "is not a date"),
-        ({"freeze": [("2026-01-01", "2026-01-02", "2026-01-03")]}, "is not a date or a range"),
-        ({"freeze": [("2026-02-02", "2026-01-29")]}, "ends before it starts"),
-        ({"freeze": 5}, "is not a date"),
-        ({"freeze": ("2026-12-30", "2027-01-04")}, "may mean a range, or two days"),
-        ({"freeze": (date(2026, 12, 30), date(2027, 1, 4))}, "may mean a range, or two days"),
-    ],
-    ids=str,
-)
-def test_nonsense_is_refused(changes: dict[str, Any], problem: str) -> None:
+NONSENSE: list[tuple[dict[str, Any], str]] = [
+    ({"cron": "0 2 * *"}, "cron: '0 2 * *' has 4 fields, not five"),
+    ({"cron": "0 0 2 * * SUN"}, "has 6 fields"),
+    ({"cron": "0 25 * * *"}, "is not a cron"),
+    ({"cron": "0 2 * * FUNDAY"}, "is not a cron"),
+    ({"cron": "R 2 * * *"}, "random or hashed"),
+    ({"cron": "h(0-5) 2 * * *"}, "random or hashed"),
+    ({"cron": "0 0 30 2 *"}, "a date that never comes"),
+    ({"cron": ""}, "has 0 fields"),
+    ({"cron": []}, "neither a cron nor a list"),
+    ({"cron": 5}, "neither a cron nor a list"),
+    ({"cron": ["0 2 * * *", 5]}, "neither a cron nor a list"),
+    ({"duration": timedelta()}, "not one second or more"),
+    ({"duration": -3}, "not one second or more"),
+    ({"duration": timedelta(microseconds=1500000)}, "in whole seconds"),
+    ({"duration": "P1M"}, "is not a duration"),
+    ({"duration": "PT"}, "is not a duration"),
+    ({"duration": "P"}, "is not a duration"),
+    ({"duration": "three hours"}, "is not a duration"),
+    ({"duration": 1.5}, "is not a duration"),
+    ({"duration": True}, "is not a duration"),
+    ({"duration": None}, "is not a duration"),
+    ({"duration": 10**18}, "is not a duration"),
+    ({"duration": "P999999999999D"}, "is not a duration"),
+    ({"duration": timedelta(days=7, seconds=1)}, "duration: 7d1s is too long: '0 2 * * SUN' opens 7d after"),
+    ({"cron": "0 */2 * * *", "duration": "PT3H"}, "opens 2h after"),
+    ({"cron": "0 22 * * 5,6", "duration": "P1DT1M"}, "opens 1d after"),
+    ({"cron": ["0 2 * * SUN", "0 4 1 * *"]}, "opens 2h after '0 2 * * SUN'"),
+    ({"cron": ["0 2 29 2 *", "0 4 * * SUN"]}, "opens 2h after"),
+    ({"cron": ["0 2 * * SUN", "0 2 * * 0"]}, "opens 0s after"),
+    ({"cron": ["0 2 * * SUN", "0 2 * * SUN"]}, "opens 0s after"),
+    ({"timezone": "Mars/Olympus"}, "timezone: 'Mars/Olympus' is not a known zone"),
+    ({"timezone": "../etc/passwd"}, "not a known zone"),
+    ({"timezone": "Europe"}, "not a known zone"),
+    ({"timezone": 8}, "not a known zone"),
+    ({"freeze": ["2026-02-30"]}, "freeze: '2026-02-30' is not a date"),
+    ({"freeze": ["20260228"]}, "is not a date"),
+    ({"freeze": [datetime(2026, 2, 28, tzinfo=UTC)]}, "is not a date"),
+    ({"freeze": [20260228]}, "is not a date"),
+    ({"freeze": [("2026-01-01", "2026-01-02", "2026-01-03")]}, "is not a date or a range"),
+    ({"freeze": [("2026-02-02", "2026-01-29")]}, "ends before it starts"),
+    ({"freeze": 5}, "is not a date"),
+    ({"freeze": ("2026-12-30", "2027-01-04")}, "may mean a range, or two days"),
+    ({"freeze": (date(2026, 12, 30), date(2027, 1, 4))}, "may mean a range, or two days"),
+]
+
+
+def test_nonsense_is_refused() -> None:
     """Each error names the field and what to do, and is a ValueError."""
-    given: dict[str, Any] = {"cron": "0 2 * * SUN", "duration": "PT3H", "timezone": "Asia/Shanghai", **changes}
+    wrong = []
+    for changes, problem in NONSENSE:
+        given: dict[str, Any] = {"cron": "0 2 * * SUN", "duration": "PT3H", "timezone": "Asia/Shanghai", **changes}
+        try:
+            wrong.append((changes, MaintenanceWindow(**given)))
+        except DataWorksInvalidRequest as error:
+            if problem not in str(error) or "What to do:" not in str(error) or not isinstance(error, ValueError):
+                wrong.append((changes, error))
 
-    with pytest.raises(DataWorksInvalidRequest) as caught:
-        MaintenanceWindow(**given)
-
-    assert problem in str(caught.value)
-    assert "What to do:" in str(caught.value)
-    assert isinstance(caught.value, ValueError)
+    assert wrong == []
 
 
-@pytest.mark.parametrize(
-    ("cron", "duration"),
-    [
+def test_openings_that_only_touch_are_accepted() -> None:
+    """Whether openings meet is looked up in the calendar, not guessed from their times of day."""
+    rows: list[tuple[Any, str]] = [
         ("0 2 * * SUN", "P7D"),
         ("0 */2 * * *", "PT2H"),
         (["0 2 * * SUN", "0 4 * * WED"], "PT4H"),
@@ -181,11 +181,10 @@ def test_nonsense_is_refused(changes: dict[str, Any], problem: str) -> None:
         ("0 22 * * FRI", "P2D"),
         (["0 2 1 1 *", "0 2 1 7 *"], "P150D"),
         ("0 0 31 12 *", "P365D"),
-    ],
-)
-def test_openings_that_only_touch_are_accepted(cron: str, duration: str) -> None:
-    """Whether openings meet is looked up in the calendar, not guessed from their times of day."""
-    assert MaintenanceWindow(cron, duration, "Asia/Shanghai")
+    ]
+
+    for cron, duration in rows:
+        assert MaintenanceWindow(cron, duration, "Asia/Shanghai").next(NOON)
 
 
 def test_durations_and_freezes_come_in_several_forms() -> None:
@@ -203,54 +202,52 @@ def test_durations_and_freezes_come_in_several_forms() -> None:
     assert MaintenanceWindow("0 2 * * *", 60, "UTC", date(2026, 2, 1)).freeze == ((date(2026, 2, 1),) * 2,)
 
 
-@pytest.mark.parametrize(
-    ("window", "text"),
-    [
-        (WEEKLY, "Sun 02:00 for 3h (Asia/Shanghai), frozen 2026-01-29..2026-02-02"),
-        (SEVERAL, "Sun 02:00 and day 1 of the month 22:30 for 1h30m (Europe/Berlin), frozen 2026-12-24..2026-12-26"),
-        (PLAIN, "daily 00:00 for 1m30s (UTC)"),
-        (MaintenanceWindow("0 2 * * 6,0", "PT2H", "UTC"), "Sat,Sun 02:00 for 2h (UTC)"),
-        (MaintenanceWindow("0 2 L * *", "P1DT2H", "UTC"), "cron '0 2 L * *' for 1d2h (UTC)"),
-        (MaintenanceWindow("0 2 * * 1-5", 60, "UTC"), "cron '0 2 * * 1-5' for 1m (UTC)"),
-        (MaintenanceWindow("*/5 2 * * *", 60, "UTC"), "cron '*/5 2 * * *' for 1m (UTC)"),
-        (
-            MaintenanceWindow("0 2 * * *", 60, "UTC", [f"2026-0{month}-01" for month in range(1, 6)]),
-            "daily 02:00 for 1m (UTC), frozen 2026-01-01, 2026-02-01, 2026-03-01, 2 more",
-        ),
-    ],
-)
-def test_the_text_is_for_people(window: MaintenanceWindow, text: str) -> None:
+TEXTS = [
+    (WEEKLY, "Sun 02:00 for 3h (Asia/Shanghai), frozen 2026-01-29..2026-02-02"),
+    (SEVERAL, "Sun 02:00 and day 1 of the month 22:30 for 1h30m (Europe/Berlin), frozen 2026-12-24..2026-12-26"),
+    (PLAIN, "daily 00:00 for 1m30s (UTC)"),
+    (MaintenanceWindow("0 2 * * 6,0", "PT2H", "UTC"), "Sat,Sun 02:00 for 2h (UTC)"),
+    (MaintenanceWindow("0 2 L * *", "P1DT2H", "UTC"), "cron '0 2 L * *' for 1d2h (UTC)"),
+    (MaintenanceWindow("0 2 * * 1-5", 60, "UTC"), "cron '0 2 * * 1-5' for 1m (UTC)"),
+    (MaintenanceWindow("*/5 2 * * *", 60, "UTC"), "cron '*/5 2 * * *' for 1m (UTC)"),
+    (
+        MaintenanceWindow("0 2 * * *", 60, "UTC", [f"2026-0{month}-01" for month in range(1, 6)]),
+        "daily 02:00 for 1m (UTC), frozen 2026-01-01, 2026-02-01, 2026-03-01, 2 more",
+    ),
+]
+
+
+def test_the_text_is_for_people() -> None:
     """One line, however many dates are frozen."""
-    assert str(window) == text
-    assert eval(repr(window)) == window  # noqa: S307 - our own text
+    wrong = [(str(window), text) for window, text in TEXTS if str(window) != text]
+
+    assert wrong == []
+    assert [eval(repr(window)) for window, _ in TEXTS] == [window for window, _ in TEXTS]  # noqa: S307 - our own text
 
 
-@pytest.mark.parametrize("window", WINDOWS, ids=str)
-@pytest.mark.parametrize(
-    "there_and_back",
-    [
-        lambda window: MaintenanceWindow.from_json(window.to_json()),
-        lambda window: MaintenanceWindow.from_json(json.dumps(window.to_json())),
-        lambda window: MaintenanceWindow.parse(json.dumps(window.to_json())),
-        lambda window: MaintenanceWindow.parse(window.to_json()),
-        lambda window: MaintenanceWindow.deserialize(window.serialize(), MaintenanceWindow.__version__),
-        lambda window: pickle.loads(pickle.dumps(window)),  # noqa: S301 - our own bytes
-        copy.deepcopy,
-        copy.copy,
-    ],
-)
-def test_round_trips_are_exact(
-    window: MaintenanceWindow, there_and_back: Callable[[MaintenanceWindow], MaintenanceWindow]
-) -> None:
+COPIES: list[Callable[[MaintenanceWindow], MaintenanceWindow]] = [
+    lambda window: MaintenanceWindow.from_json(window.to_json()),
+    lambda window: MaintenanceWindow.from_json(json.dumps(window.to_json())),
+    lambda window: MaintenanceWindow.parse(json.dumps(window.to_json())),
+    lambda window: MaintenanceWindow.parse(window.to_json()),
+    lambda window: MaintenanceWindow.deserialize(window.serialize(), MaintenanceWindow.__version__),
+    lambda window: pickle.loads(pickle.dumps(window)),  # noqa: S301 - our own bytes
+    copy.deepcopy,
+    copy.copy,
+]
+
+
+def test_round_trips_are_exact() -> None:
     """Also after the window was used: what it remembers for speed is not part of it."""
-    window.contains(NOON)
+    for window in WINDOWS:
+        window.contains(NOON)
+        for there_and_back in COPIES:
+            copied = there_and_back(window)
 
-    copied = there_and_back(window)
-
-    assert copied == window
-    assert hash(copied) == hash(window)
-    assert copied.to_json() == window.to_json()
-    assert copied.next(NOON) == window.next(NOON)
+            assert copied == window
+            assert hash(copied) == hash(window)
+            assert copied.to_json() == window.to_json()
+            assert copied.next(NOON) == window.next(NOON)
 
 
 def test_the_json_is_readable() -> None:
@@ -268,9 +265,9 @@ def test_the_json_is_readable() -> None:
     assert MaintenanceWindow.from_json({**WEEKLY.to_json(), "freeze": [["2026-01-29", "2026-02-02"]]}) == WEEKLY
 
 
-@pytest.mark.parametrize(
-    ("value", "problem"),
-    [
+def test_json_that_is_no_window_is_refused() -> None:
+    """Templated fields arrive as text, and the error says how to write the template."""
+    rows: list[tuple[Any, str]] = [
         ("Sun 02:00 for 3h", "is not JSON"),
         ("{'cron': '0 2 * * SUN'}", "| tojson }}"),
         ("[]", "is not a JSON object"),
@@ -279,14 +276,16 @@ def test_the_json_is_readable() -> None:
         ({"cron": "0 2 * * SUN"}, "needs duration, timezone"),
         ({**PLAIN.to_json(), "timezone": None}, "needs timezone"),
         ({**PLAIN.to_json(), "cron": {}}, "neither a cron"),
-    ],
-)
-def test_json_that_is_no_window_is_refused(value: Any, problem: str) -> None:
-    """Templated fields arrive as text, and the error says how to write the template."""
-    with pytest.raises(DataWorksInvalidRequest) as caught:
-        MaintenanceWindow.parse(value)
+    ]
+    wrong = []
+    for value, problem in rows:
+        try:
+            wrong.append((value, MaintenanceWindow.parse(value)))
+        except DataWorksInvalidRequest as error:
+            if problem not in str(error):
+                wrong.append((value, error))
 
-    assert problem in str(caught.value)
+    assert wrong == []
 
 
 def test_a_newer_format_is_refused() -> None:
@@ -295,12 +294,13 @@ def test_a_newer_format_is_refused() -> None:
         MaintenanceWindow.deserialize(WEEKLY.to_json(), MaintenanceWindow.__version__ + 1)
 
 
-@pytest.mark.parametrize("moment", [datetime(2026, 1, 1), date(2026, 1, 1), "2026-01-01T00:00:00Z", None])
-def test_a_moment_needs_a_timezone(moment: Any) -> None:
+def test_a_moment_needs_a_timezone() -> None:
     """A clock reading without a zone would be taken for some zone, and mostly for the wrong one."""
-    for ask in (WEEKLY.contains, WEEKLY.current, WEEKLY.next, WEEKLY.remaining, WEEKLY.local):
-        with pytest.raises(DataWorksInvalidRequest, match="no datetime with a timezone"):
-            ask(moment)
+    moments: list[Any] = [datetime(2026, 1, 1), date(2026, 1, 1), "2026-01-01T00:00:00Z", None]
+    for moment in moments:
+        for ask in (WEEKLY.contains, WEEKLY.current, WEEKLY.next, WEEKLY.remaining, WEEKLY.local):
+            with pytest.raises(DataWorksInvalidRequest, match="no datetime with a timezone"):
+                ask(moment)
 
 
 def test_airflow_carries_a_window_between_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,7 +316,8 @@ def test_airflow_carries_a_window_between_tasks(monkeypatch: pytest.MonkeyPatch)
 def test_importing_it_is_cheap() -> None:
     """A DAG file is parsed over and over: zones, croniter and Airflow load when they are used."""
     program = (
-        "import sys; from airflow.sdk import DAG, BaseOperator\n"
+        "import sys; from importlib.util import find_spec\n"
+        "__import__('airflow.sdk.bases.operator' if find_spec('airflow.sdk') else 'airflow.models.dag')\n"
         "before = set(sys.modules); import airflow_provider_dataworks.windows\n"
         "heavy = {'pendulum', 'croniter', 'httpx', 'tenacity'}\n"
         "print(sorted(heavy & (set(sys.modules) - before)))"

@@ -13,6 +13,7 @@ import fcntl
 import functools
 import hashlib
 import logging
+import math
 import os
 import struct
 import threading
@@ -43,13 +44,12 @@ _BURST = 0.4
 # What a refusal leaves of the rate: much where it is the first for some time, less where the rate was lowered just now
 # and is too high still, and least where almost nothing was sent since. Found by simulation of 1 to 8 machines, see
 # benchmarks/machines.py.
-_DECREASE, _DECREASE_AGAIN, _LEAST = 0.7, 0.5, 0.3
-_SOON = 10.0  # seconds
-_FLOOR = (
-    0.05  # of max_qps, below which the rate does not fall: an account that refuses everything is asked all the same
-)
-_REGAIN = 13.0  # seconds in which the rate comes back to where the service refused last
-_PROBE = 0.1  # of max_qps, by which it rises in as many seconds again
+_DECREASE, _DECREASE_AGAIN, _LEAST = 0.7, 0.4, 0.3
+_SOON = 5.0  # seconds
+# Of max_qps, below which the rate does not fall: an account that refuses everything is asked all the same.
+_FLOOR = 0.05
+_REGAIN = 16.0  # seconds in which the rate comes back to where the service refused last
+_PROBE = 0.05  # of max_qps, by which it rises in as many seconds again
 _NO_FOLDER = "there is no temporary folder that can be written to; TMPDIR can name one"
 _LOCK_TRIES, _LOCK_PAUSE = 100, 0.0005  # seconds; whoever holds the file does so for microseconds
 # Of the row: until when all are paused, how often the service throttled, the rate before it did, when, the rate it
@@ -100,8 +100,9 @@ class SharedState(State):
         try:
             with self._locked() as file:
                 kept = os.pread(file, self._shape.size, 0)
-                known = len(kept) == self._shape.size
-                numbers = list(self._shape.unpack(kept)) if known else [_FREE] * len(self._numbers)
+                numbers = list(self._shape.unpack(kept)) if len(kept) == self._shape.size else []
+                if not numbers or not all(number < math.inf for number in numbers):  # none is NaN either
+                    numbers = [_FREE] * len(self._numbers)
                 found = change(numbers)
                 os.pwrite(file, self._shape.pack(*numbers), 0)
                 return found
@@ -149,7 +150,8 @@ class RateLimiter:
         self._state = state or State(row_length(max_qps))
         self._lock = Lock()
         self._told = _FREE  # end of the pause that this process told of last
-        self._reserved = threading.local()  # how often the service had throttled as a thread took its slot
+        # By thread: the moment of its last slot, and how often the service had throttled as it was taken.
+        self._reserved = threading.local()
 
     def reserve(self, longest: float = float("inf")) -> float:
         """
@@ -165,22 +167,28 @@ class RateLimiter:
             oldest = int(place) if 0 <= place < room else 0
             rate = self._rate(numbers, now)
             recent = numbers[_OWN + (oldest - self._burst) % room] + self._burst / self._max_qps
-            soonest = [numbers[_PAUSED], numbers[_OWN + oldest] + self._period, recent]
+            paused = self._paused_until(numbers, now)
+            soonest = [paused, numbers[_OWN + oldest] + self._period, recent]
             if rate < self._max_qps:
                 soonest.append(numbers[_LAST] + 1 / rate)
             slot = max(now, *(moment if self._is_near(moment, now) else _FREE for moment in soonest))
-            if slot - now > longest and (numbers[_PAUSED] >= slot or rate < self._max_qps):
+            if slot - now > longest and (paused >= slot or rate < self._max_qps):
                 raise TooLongToWait(slot - now)
             numbers[_PLACE], numbers[_OWN + oldest], numbers[_LAST] = (oldest + 1) % room, slot, slot
             numbers[_SENT] = max(numbers[_SENT], 0.0) + 1
-            self._reserved.throttles = numbers[_THROTTLES]
+            self._reserved.slot, self._reserved.throttles = slot, numbers[_THROTTLES]
             return slot - now
 
         return self._update(take)
 
     def is_due(self) -> bool:
         """Say whether the slot that this thread took last still holds: the service may have throttled meanwhile."""
-        return self._update(lambda numbers: bool(numbers[_THROTTLES] == self._reserved.throttles))
+
+        def holds(numbers: list[float]) -> bool:
+            paused, slot = self._paused_until(numbers, self._clock()), self._reserved.slot
+            return bool(numbers[_THROTTLES] == self._reserved.throttles and paused <= slot)
+
+        return self._update(holds)
 
     def answered(self, *, throttled: bool) -> None:
         """Learn from an answer whether the service throttled the call."""
@@ -208,8 +216,7 @@ class RateLimiter:
 
         def pause(numbers: list[float]) -> None:
             now = self._clock()
-            before = numbers[_PAUSED] if self._is_near(numbers[_PAUSED], now) else _FREE
-            numbers[_PAUSED] = max(before, now + min(seconds, LONGEST_PAUSE))
+            numbers[_PAUSED] = max(self._paused_until(numbers, now), now + min(seconds, LONGEST_PAUSE))
 
         self._update(pause)
 
@@ -218,7 +225,7 @@ class RateLimiter:
 
         def left(numbers: list[float]) -> float:
             now = self._clock()
-            return max(0.0, numbers[_PAUSED] - now) if self._is_near(numbers[_PAUSED], now) else 0.0
+            return max(0.0, self._paused_until(numbers, now) - now)
 
         return self._update(left)
 
@@ -231,6 +238,9 @@ class RateLimiter:
     def _update(self, change: Callable[[list[float]], T]) -> T:
         with self._lock:
             return self._state.update(change)
+
+    def _paused_until(self, numbers: list[float], now: float) -> float:
+        return numbers[_PAUSED] if numbers[_PAUSED] <= now + LONGEST_PAUSE else _FREE
 
     def _is_near(self, moment: float, now: float) -> bool:
         return moment <= now + self._farthest
