@@ -43,7 +43,7 @@ airflow: .venv/.ready #* Start Airflow and an emulated DataWorks to click around
 	@exec $(BIN)/python -m demo.explore
 
 bench: .venv/.ready #* Measure calls, event loop, CPU, rate and imports against baselines (25 minutes, a quiet machine)
-	@failed=; for name in import_cost blocking_call concurrent_tls watcher credential_refresh mapped_stops machines; do \
+	@failed=; for name in import_cost blocking_call watcher credential_refresh mapped_stops machines; do \
 		$(BIN)/python -m benchmarks.$$name || failed=1; \
 	done; $(BIN)/python benchmarks/windows.py || failed=1; test -z "$$failed"
 

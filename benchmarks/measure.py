@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.client.asking import Service
-    from airflow_provider_dataworks.client.auth.signer import Signer
-    from airflow_provider_dataworks.client.config import ClientConfig
+    from airflow_provider_dataworks.client.client import DataWorksClient
 
 T = TypeVar("T")
 
@@ -233,31 +231,37 @@ def connection(port: int, **extra: Any) -> str:
     )
 
 
-def account(url: str, version: str) -> tuple[Service, ClientConfig, Signer]:
-    """Return what our client needs to talk to a server of this machine, its pace opened wide."""
-    from airflow_provider_dataworks.client.asking import Service
+def client_of(url: str, version: str, transport: Any = None) -> DataWorksClient:
+    """Return our client for a server of this machine, its rate opened wide."""
+    from airflow_provider_dataworks.client.auth.cache import CredentialCache
     from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
-    from airflow_provider_dataworks.client.auth.signer import Signer
+    from airflow_provider_dataworks.client.client import DataWorksClient
     from airflow_provider_dataworks.client.config import ClientConfig
     from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
-    from airflow_provider_dataworks.client.operations import APIS
+    from airflow_provider_dataworks.client.http.session import Session
 
-    settings = ClientConfig(url, version)
-    signer = Signer(settings.signature, StaticCredentials(Credentials(*KEYS)))
-    return Service(APIS[version], RateLimiter(1_000_000, time.monotonic), time.time), settings, signer
+    config = ClientConfig(url, version)
+    cache = CredentialCache(StaticCredentials(Credentials(*KEYS)), time.time)
+    session = Session(config, cache, RateLimiter(1_000_000, time.monotonic), transport=transport)
+    return DataWorksClient(config, session)
 
 
 def precomputed(url: str, version: str, action: str, job_id: int) -> dict[str, Any]:
     """Return what an HTTP client builds the very request from that our client sends about a job; signed once."""
-    from airflow_provider_dataworks.client.asking import Send
-    from airflow_provider_dataworks.client.auth.credentials import Credentials
-    from airflow_provider_dataworks.client.http.session import _Wire
+    import httpx
 
-    service, settings, signer = account(url, version)
-    made = _Wire(settings, signer).request(Send(getattr(service.api, action)(job_id)), Credentials(*KEYS))
+    sent: list[httpx.Request] = []
+
+    def take(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json={"RequestId": "r"})
+
+    client = client_of(url, version, httpx.MockTransport(take))
+    client.session.send(getattr(client.api, action)(job_id))
+    made = sent[0]
     # Without a body there is none to give, or the library would send an empty one.
-    content, target = made.body or None, made.target.decode("ascii")
-    return {"method": made.method, "url": f"{url}{target}", "headers": made.headers, "content": content}
+    content, target = made.content or None, made.extensions["target"].decode("ascii")
+    return {"method": made.method, "url": f"{url}{target}", "headers": made.headers.raw, "content": content}
 
 
 @contextmanager

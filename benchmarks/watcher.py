@@ -43,11 +43,11 @@ from typing import Any
 from benchmarks.measure import (
     Bound,
     Figure,
-    account,
     airflow_home,
     at_most,
     busiest_second,
     child,
+    client_of,
     connection,
     emulator,
     environment,
@@ -218,14 +218,8 @@ def one(what: str, kind: str, waits: int) -> dict[str, Any]:
 
 def listing() -> int:
     """How many calls one plain listing of the workspace takes."""
-    from airflow_provider_dataworks.client.driving import run
-    from airflow_provider_dataworks.client.flows import list_di_jobs
-    from airflow_provider_dataworks.client.http.session import Session
-
     with airflow_home() as home, emulator(home, jobs={str(FIRST_JOB + n): "Running" for n in range(WAITS)}) as service:
-        client, settings, signer = account(f"http://127.0.0.1:{service.address['port']}", "2020-05-18")
-        session = Session(settings, signer)
-        run(list_di_jobs(client, PROJECT), session.exchange)
+        client_of(f"http://127.0.0.1:{service.address['port']}", "2020-05-18").list_di_jobs(PROJECT)
         return len(service.ask("report")["calls"])
 
 

@@ -604,7 +604,6 @@ class Missing:
 
     def fetch(self, clock: Any, ca_file: str | None = None) -> Any:
         raise DataWorksAuthError("profile: none here", action="Credential profile")
-        yield
 
 
 @pytest.fixture
