@@ -330,7 +330,9 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 async def waiting(seconds: float = 20) -> Any:
     """A wait for the job as a trigger has it; gives the task."""
     async with watcher_of("dataworks_default", None) as watcher:
-        task = asyncio.create_task(watcher.wait(JOB, Verdict(), seconds_left=seconds, poll_interval=0.05))
+        task = asyncio.create_task(
+            watcher.wait(JOB, Verdict(), seconds_left=seconds, poll_interval=0.05, first_look=0.05)
+        )
         yield task
         await asyncio.wait((task,))
 
