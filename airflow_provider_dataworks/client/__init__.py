@@ -15,12 +15,13 @@ How a stop travels, from ``StopDIJobOperator.execute`` to the bytes and back:
    and has the request exchanged: right before that it asks whether there is still time to send.
 6. ``http.connections`` exchanges the request over a connection of its own, in bounded time and size.
 7. On the way back ``Session`` renews keys or clock once where the service refused them, and
-   ``http.responses.read_answer`` makes a value or one of our errors of the answer. Only the service's own refusal means that nothing happened.
+   ``http.responses.read_answer`` makes a value or one of our errors of the answer. Only the service's own refusal means
+   that nothing happened.
 8. The operator records what was done in note, link and log. Then it returns, waits by ``DataWorksHook.wait_until``,
    or defers: ``triggers/`` looks at the job with all other waits of its workspace, by the same client, in threads.
 
-What may have arrived is decided in one place (``responses.is_refusal``), what an error means in ``errors/``, and whether
-a job is where it is wanted in :class:`~.models.Verdict`.
+What may have arrived is decided in one place (``responses.is_refusal``), what an error means in ``errors/``, and
+whether a job is where it is wanted in :class:`~.models.Verdict`.
 """
 
 from __future__ import annotations
