@@ -29,6 +29,7 @@ from benchmarks.measure import (
     Serving,
     airflow_home,
     child,
+    client_of,
     connection,
     environment,
     interleaved,
@@ -56,6 +57,7 @@ def ours(action: str, version: str, port: int) -> Callable[[], object]:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
     hook = DataWorksHook()
+    hook.client = client_of(f"http://127.0.0.1:{port}", version)
     return partial(hook.stop_di_job, JOB) if action == "StopDIJob" else partial(hook.get_di_job, JOB)
 
 

@@ -107,7 +107,7 @@ def test_work_that_is_cleared_after_the_window_touches_nothing(
     """The stop refuses, so the work is not reached."""
     now = datetime.now(UTC)
     closes = now + timedelta(seconds=45)
-    run, job = failed_run(window=window(now, closes))
+    run, job = failed_run(window=window(now - timedelta(minutes=1), closes))
     airflow.wait_until("the window to close", lambda: datetime.now(UTC) > closes, 60)
 
     airflow.clear_tasks(run.dag_id, run.run_id, WORK)

@@ -170,7 +170,7 @@ def test_the_window_closes_during_the_maintenance(emulator: Emulator, job: int, 
     """The tasks run to their end, and the restart is bound by no window."""
     now = datetime.now(UTC)
     closes = now + timedelta(seconds=40)
-    run = start_run("e2e_maintenance", job=job, seconds=45, window=window(now, closes))
+    run = start_run("e2e_maintenance", job=job, seconds=45, window=window(now - timedelta(minutes=1), closes))
 
     assert run.wait_end(150) == "success"
     assert datetime.now(UTC) > closes
