@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from airflow_provider_dataworks.emulator import Emulator
-from airflow_provider_dataworks.emulator.journal import CallRecord
+from airflow_provider_dataworks.emulator.call_log import CallRecord
 
 
 def main() -> None:

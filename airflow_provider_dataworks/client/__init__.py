@@ -26,20 +26,20 @@ whether a job is where it is wanted in :class:`~.models.Verdict`.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from airflow_provider_dataworks.client.models import DIJob, JobStatus
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.client.client import DataWorksClient
+    from airflow_provider_dataworks.client.models import DIJob, JobStatus
 
 __all__ = ["DIJob", "DataWorksClient", "JobStatus"]
 
+# Imported when they are used: DAG files need no HTTP library, and the emulator needs no Airflow.
+_MODULES = {"DIJob": "models", "DataWorksClient": "client", "JobStatus": "models"}
+
 
 def __getattr__(name: str) -> Any:
-    # With the HTTP library, which DAG files do not need; they import the models.
-    if name == "DataWorksClient":
-        from airflow_provider_dataworks.client.client import DataWorksClient
-
-        return DataWorksClient
-    raise AttributeError(name)
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

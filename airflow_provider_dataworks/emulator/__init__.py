@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from .call_log import CallRecord
 from .harness import Emulator
 from .jobs import Job
-from .journal import CallRecord
 from .rules import parse_rule
 
 __all__ = ["CallRecord", "Emulator", "Job", "parse_rule"]

@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from .call_log import CallRecord
 from .faults import parse_option
 from .harness import Emulator
-from .journal import CallRecord
 from .quotas import Quotas
 from .service import DEFAULT_ACCESS_KEY
 

@@ -1,4 +1,4 @@
-"""The control endpoint under ``/_emulator/`` and who may use it and the status page; it answers no API call."""
+"""Answers the control endpoint under ``/_emulator/`` and decides who may use it; never answers an API call."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from . import page
-from .answers import Answer
-from .page import PREFIX
+from . import status_page
 from .requests import Request
+from .responses import Answer
 from .service import Service
+from .status_page import PREFIX
 
 ROUTES: Final = {
     "GET /_emulator/": "the status page for people; with Accept: application/json this list",
@@ -63,12 +63,12 @@ def for_people(request: Request, *, allow_remote: bool = False) -> Answer | None
 
     :param allow_remote: whether other machines may look at it.
     """
-    if not page.wanted(request):
+    if not status_page.wanted(request):
         return None
     refused = _foreign(request, allow_remote=allow_remote)
     if refused:
-        return Answer(403, page.headers("text/plain"), f"{refused}\n".encode())
-    return page.answer()
+        return Answer(403, status_page.headers("text/plain"), f"{refused}\n".encode())
+    return status_page.answer()
 
 
 def _foreign(request: Request, *, allow_remote: bool) -> str:

@@ -1,4 +1,4 @@
-"""The script of faults: which call meets which rule, counted in order; it answers no call by itself."""
+"""Decides which fault rule a call meets, counted in order; never answers a call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Armed:
     seen: int = 0
     fired: int = 0
 
-    def meet(self) -> bool:
+    def count(self) -> bool:
         self.seen += 1
         if self.seen <= self.rule.skip:
             return False
@@ -29,11 +29,11 @@ class _Armed:
         return self.rule.times is not None and self.fired >= self.rule.times
 
 
-class Script:
+class FaultScript:
     """
-    Rules in order. The first one that matches and is neither skipping nor spent meets the call.
+    Rules in order. The first one that matches and is neither skipping nor spent is the one for the call.
 
-    A call met by an earlier rule is not seen by later ones, so that two rules for the same operation happen in turn.
+    A call that an earlier rule matched is not seen by later ones: two rules for one operation happen in turn.
     """
 
     def __init__(self, rules: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -48,10 +48,10 @@ class Script:
         """
         self._armed += [_Armed(parse_rule(rule, f"fault {place}"), dict(rule)) for place, rule in enumerate(rules, 1)]
 
-    def meet(self, operation: str, version: str, number: int | None) -> Rule | None:
+    def match(self, operation: str, version: str, number: int | None) -> Rule | None:
         """Tell which rule, if any, this call runs into, and count it."""
         for armed in self._armed:
-            if not armed.spent and armed.rule.matches(operation, version, number) and armed.meet():
+            if not armed.spent and armed.rule.matches(operation, version, number) and armed.count():
                 return armed.rule
         return None
 

@@ -1,4 +1,4 @@
-"""The emulator for Python: a server in its own thread and a handle to steer it; it never decides what a call means."""
+"""Runs the emulator in a thread of a Python program, and steers it; never decides what a call means."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
+from .auth import AccessKey
+from .call_log import CallRecord
 from .control import is_loopback
-from .gate import AccessKey
+from .job_store import ACCEPT, STOP, Behaviour
 from .jobs import Job
-from .journal import CallRecord
 from .quotas import Quotas
-from .registry import ACCEPT, STOP, Behaviour
 from .service import DEFAULT_ACCESS_KEY, JobSettings, Service, Settings
 
 MISSING_AIOHTTP = "The emulator needs aiohttp: pip install 'airflow-provider-dataworks[emulator]'"

@@ -1,4 +1,4 @@
-"""The life of an emulated DI job as values and pure functions; nothing here reads a clock or keeps a job."""
+"""Defines the life cycle of an emulated DI job as pure functions; never reads a clock or keeps a job."""
 
 from __future__ import annotations
 

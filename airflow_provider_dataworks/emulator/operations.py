@@ -1,4 +1,4 @@
-"""What each operation of each API version answers to a call that was let in; it knows no HTTP and no signature."""
+"""Answers each operation of each API version for an authenticated call; knows no HTTP and no signature."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from . import jobs
-from .answers import Refusal
+from .job_store import JobStore
 from .jobs import Job
-from .registry import Registry
+from .responses import Refusal
 from .rules import V2020, V2024
 
 Params = Mapping[str, str]
@@ -27,7 +27,7 @@ class Operation:
     """
 
     methods: frozenset[str]
-    run: Callable[[Registry, Params, float], Result]
+    run: Callable[[JobStore, Params, float], Result]
 
 
 def own_job_id(version: str, params: Params) -> int | None:
@@ -65,11 +65,11 @@ def _boolean(params: Params, name: str) -> bool | None:
     return value.lower() == "true" if value else None
 
 
-def _job(registry: Registry, version: str, params: Params, now: float) -> Job:
+def _job(store: JobStore, version: str, params: Params, now: float) -> Job:
     names = _id_names(version)
     given = [name for name in names if params.get(name)]
     number = _whole(params, given[0] if given else names[0], required=True)
-    job = registry.find(number or 0, now)
+    job = store.find(number or 0, now)
     if job is not None:
         return job
     if version == V2024:
@@ -79,20 +79,20 @@ def _job(registry: Registry, version: str, params: Params, now: float) -> Job:
     raise Refusal(404, "InvalidDIJobId.NotFound", "The specified DIJobId does not exist.")
 
 
-def _stop_2020(registry: Registry, params: Params, now: float) -> Result:
-    registry.stop(_job(registry, V2020, params, now), now)
+def _stop_2020(store: JobStore, params: Params, now: float) -> Result:
+    store.stop(_job(store, V2020, params, now), now)
     return {}
 
 
-def _stop_2024(registry: Registry, params: Params, now: float) -> Result:
+def _stop_2024(store: JobStore, params: Params, now: float) -> Result:
     # What InstanceId selects is not documented and no operation returns one, so it is read and the job stopped.
     _whole(params, "InstanceId")
-    registry.stop(_job(registry, V2024, params, now), now)
+    store.stop(_job(store, V2024, params, now), now)
     return {"Success": True}
 
 
-def _start(registry: Registry, version: str, params: Params, now: float) -> None:
-    job = _job(registry, version, params, now)
+def _start(store: JobStore, version: str, params: Params, now: float) -> None:
+    job = _job(store, version, params, now)
     force = _boolean(params, "ForceToRerun")
     start_time: int | None = None
     text = params.get("RealtimeStartSettings", "")
@@ -104,16 +104,16 @@ def _start(registry: Registry, version: str, params: Params, now: float) -> None
             raise Refusal(
                 400, "InvalidParameter", "The specified parameter RealtimeStartSettings is not valid."
             ) from error
-    registry.start(job, now, start_time=start_time, force_to_rerun=force)
+    store.start(job, now, start_time=start_time, force_to_rerun=force)
 
 
-def _start_2020(registry: Registry, params: Params, now: float) -> Result:
-    _start(registry, V2020, params, now)
+def _start_2020(store: JobStore, params: Params, now: float) -> Result:
+    _start(store, V2020, params, now)
     return {}
 
 
-def _start_2024(registry: Registry, params: Params, now: float) -> Result:
-    _start(registry, V2024, params, now)
+def _start_2024(store: JobStore, params: Params, now: float) -> Result:
+    _start(store, V2024, params, now)
     return {"Success": True}
 
 
@@ -144,8 +144,8 @@ def _description(job: Job) -> Result:
     }
 
 
-def _get_2020(registry: Registry, params: Params, now: float) -> Result:
-    job = _job(registry, V2020, params, now)
+def _get_2020(store: JobStore, params: Params, now: float) -> Result:
+    job = _job(store, V2020, params, now)
     details = _details() if _boolean(params, "WithDetails") is not False else {}
     data = {"DIJobId": job.id, **_description(job), **details, "JobStatus": job.status}
     error = jobs.error_text(job)
@@ -163,8 +163,8 @@ def _get_2020(registry: Registry, params: Params, now: float) -> Result:
     return {"Data": data}
 
 
-def _get_2024(registry: Registry, params: Params, now: float) -> Result:
-    job = _job(registry, V2024, params, now)
+def _get_2024(store: JobStore, params: Params, now: float) -> Result:
+    job = _job(store, V2024, params, now)
     project = _whole(params, "ProjectId")
     if project not in (None, job.project_id):
         raise Refusal(400, "500130", "The DI job does not exist.")
@@ -187,10 +187,10 @@ def _page(params: Params, total: int) -> tuple[int, int, slice]:
     return number, size, slice(first, first + size)
 
 
-def _listed(registry: Registry, params: Params, now: float, name_filter: str) -> tuple[Result, list[Job]]:
+def _listed(store: JobStore, params: Params, now: float, name_filter: str) -> tuple[Result, list[Job]]:
     project = _whole(params, "ProjectId", required=True)
     # 2020-05-18 documents the name as fuzzy; 2024-05-18 says nothing, so no caller may rely on an exact match.
-    found = [job for job in registry.all(now) if job.project_id == project and params.get(name_filter, "") in job.name]
+    found = [job for job in store.all(now) if job.project_id == project and params.get(name_filter, "") in job.name]
     for name, attribute in (
         ("SourceDataSourceType", "source_type"),
         ("DestinationDataSourceType", "destination_type"),
@@ -214,19 +214,19 @@ def _list_item(job: Job) -> Result:
     }
 
 
-def _list_2020(registry: Registry, params: Params, now: float) -> Result:
-    paging, found = _listed(registry, params, now, "JobName")
+def _list_2020(store: JobStore, params: Params, now: float) -> Result:
+    paging, found = _listed(store, params, now, "JobName")
     return {"DIJobPaging": {**paging, "DIJobs": [_list_item(job) for job in found]}}
 
 
-def _list_2024(registry: Registry, params: Params, now: float) -> Result:
-    paging, found = _listed(registry, params, now, "Name")
+def _list_2024(store: JobStore, params: Params, now: float) -> Result:
+    paging, found = _listed(store, params, now, "Name")
     items = [{"Id": job.id, **_list_item(job), "Owner": job.owner} for job in found]
     return {"PagingInfo": {**paging, "DIJobs": items}}
 
 
-def _projects_2020(registry: Registry, params: Params, now: float) -> Result:
-    found = registry.projects()
+def _projects_2020(store: JobStore, params: Params, now: float) -> Result:
+    found = store.projects()
     number, size, part = _page(params, len(found))
     items = [
         {
@@ -242,8 +242,8 @@ def _projects_2020(registry: Registry, params: Params, now: float) -> Result:
     return {"PageResult": {**paging, "ProjectList": items}}
 
 
-def _projects_2024(registry: Registry, params: Params, now: float) -> Result:
-    found = registry.projects()
+def _projects_2024(store: JobStore, params: Params, now: float) -> Result:
+    found = store.projects()
     number, size, part = _page(params, len(found))
     items = [
         {"Id": project, "Name": f"project_{project}", "DisplayName": f"project_{project}", "Status": "Available"}

@@ -1,4 +1,4 @@
-"""How many calls an account may make per second and per day; it counts, and decides nothing else about a call."""
+"""Counts calls per second and per day against the account's quotas; never judges a call in any other way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from .answers import Refusal
+from .responses import Refusal
 
 DAY_SECONDS = 86_400
 

@@ -1,4 +1,4 @@
-"""What a request says: action, version, parameters, and how it was signed; it reads, and never judges."""
+"""Reads action, version, parameters and signature of a request; never judges them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one fault rule says, read and checked; nothing here counts calls or answers one."""
+"""Reads and checks one fault rule; never counts or answers a call."""
 
 from __future__ import annotations
 

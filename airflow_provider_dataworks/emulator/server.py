@@ -1,4 +1,4 @@
-"""The emulator on a socket, the only module that knows aiohttp; it carries bytes both ways, and decides nothing."""
+"""Serves the emulator over HTTP with aiohttp; never decides what to answer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from concurrent.futures import Future
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .answers import Answer
+from .call_log import CallRecord
 from .control import control, for_people
-from .journal import CallRecord
-from .page import PREFIX, headers
 from .requests import Request
+from .responses import Answer
 from .service import Service
+from .status_page import PREFIX, headers
 
 # Calls to DataWorks are short; anything longer is a mistake or an attack.
 LARGEST_BODY_BYTES = 1024 * 1024

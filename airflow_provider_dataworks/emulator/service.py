@@ -1,4 +1,4 @@
-"""The emulated service: a request in, an answer out, through gate, quotas, faults and operation; it opens no socket."""
+"""Answers one request by authentication, quotas, faults and operation, in this order; never opens a socket."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from email.utils import formatdate
 from typing import Any, Final
 
 from . import operations
-from .answers import Answer, Envelope, Refusal
-from .faults import Script
-from .gate import AccessKey, Gate
+from .auth import AccessKey, Authenticator
+from .call_log import BROKEN, REFUSED, SERVED, CallLog, CallRecord, kept_headers, kept_nonce
+from .faults import FaultScript
+from .job_store import Behaviour, JobStore
 from .jobs import Job
-from .journal import BROKEN, REFUSED, SERVED, CallRecord, Journal, kept_headers, kept_nonce
 from .quotas import Meter, Quotas
-from .registry import Behaviour, Registry
 from .requests import Request, printable
+from .responses import Answer, Envelope, Refusal
 from .rules import Rule
 
 JobSettings = str | Mapping[str, Any]
@@ -53,7 +53,7 @@ class Settings:
 
 
 @dataclass
-class _Course:
+class _CallTrace:
     """How one call went, filled in on the way."""
 
     admitted: bool = False
@@ -75,11 +75,11 @@ class Service:
         self.clock_offset = settings.clock_offset
         self._now = now
         self._lock = threading.RLock()
-        self._gate = Gate(settings.access_keys)
+        self._authenticator = Authenticator(settings.access_keys)
         self._meter = Meter(settings.quotas)
-        self._journal = Journal()
-        self._script = Script()
-        self._registry = Registry(settings.behaviour)
+        self._call_log = CallLog()
+        self._faults = FaultScript()
+        self._jobs = JobStore(settings.behaviour)
         self.reset()
 
     def handle(self, request: Request) -> tuple[Answer, CallRecord]:
@@ -89,11 +89,11 @@ class Service:
             number = operations.own_job_id(request.version, request.own_params)
             envelope = Envelope(xml=request.wants_xml, host_id=request.header("host"))
             before = self._status(number, now)
-            course = _Course()
+            trace = _CallTrace()
             try:
-                answer = self._answer(request, number, envelope, course, now)
+                answer = self._answer(request, number, envelope, trace, now)
             except Refusal as refusal:
-                course.code = refusal.code
+                trace.code = refusal.code
                 answer = envelope.failure(refusal)
             # Callers whose clock is off take the right time from here.
             date = formatdate(now + self.clock_offset, usegmt=True)
@@ -103,57 +103,59 @@ class Service:
                 operation=printable(request.action),
                 version=printable(request.version),
                 job_id=number,
-                outcome=_outcome(answer, course),
-                code=course.code,
+                outcome=_outcome(answer, trace),
+                code=trace.code,
                 http_status=None if answer.ending == "dropped" else answer.status,
-                fault=course.fault,
+                fault=trace.fault,
                 method=request.method,
                 signature=request.signature,
                 nonce=kept_nonce(request),
                 request_id=envelope.request_id,
                 headers=kept_headers(request),
-                params=request.own_params if course.admitted else {},
+                params=request.own_params if trace.admitted else {},
                 status_before=before,
                 status_after=self._status(number, now),
             )
-            self._journal.add(record)
+            self._call_log.add(record)
             return answer, record
 
     def _status(self, number: int | None, now: float) -> str | None:
-        job = None if number is None else self._registry.find(number, now)
+        job = None if number is None else self._jobs.find(number, now)
         return None if job is None else job.status
 
-    def _answer(self, request: Request, number: int | None, envelope: Envelope, course: _Course, now: float) -> Answer:
+    def _answer(
+        self, request: Request, number: int | None, envelope: Envelope, trace: _CallTrace, now: float
+    ) -> Answer:
         action, version = request.action, request.version
         if request.path != "/":
             raise Refusal(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
         found = operations.operation(version, action)
         if request.method not in found.methods:
             raise Refusal(400, "UnsupportedHTTPMethod", "This http method is not supported.")
-        self._gate.admit(request, now + self.clock_offset)
-        course.admitted = True
+        self._authenticator.admit(request, now + self.clock_offset)
+        trace.admitted = True
         if number is not None:
-            self._registry.count_call(number, action, now)
+            self._jobs.count_call(number, action, now)
         self._meter.take(now)
 
         def carry_out() -> Answer:
-            return envelope.success(action, found.run(self._registry, request.own_params, now))
+            return envelope.success(action, found.run(self._jobs, request.own_params, now))
 
-        rule = self._script.meet(action, version, number)
+        rule = self._faults.match(action, version, number)
         if rule is None:
             return carry_out()
-        course.fault = rule.kind
-        return _met(rule, action, envelope, course, carry_out)
+        trace.fault = rule.kind
+        return _met(rule, action, envelope, trace, carry_out)
 
     def put_job(self, identity: object, settings: JobSettings) -> Job:
         """Set or replace a job; see :class:`Job` for its fields."""
         with self._lock:
-            return self._registry.put(identity, settings, self._now())
+            return self._jobs.put(identity, settings, self._now())
 
     def set_status(self, number: int, status: str) -> Job:
         """Put a job into a status as if it had got there by itself."""
         with self._lock:
-            return self._registry.set_status(number, status, self._now())
+            return self._jobs.set_status(number, status, self._now())
 
     def job(self, number: int) -> Job:
         """
@@ -162,7 +164,7 @@ class Service:
         :raises KeyError: if there is no such job.
         """
         with self._lock:
-            found = self._registry.find(number, self._now())
+            found = self._jobs.find(number, self._now())
         if found is None:
             raise KeyError(f"no job {number} in the emulator")
         return found
@@ -170,12 +172,12 @@ class Service:
     def jobs(self) -> list[Job]:
         """Give all jobs as they are now."""
         with self._lock:
-            return self._registry.all(self._now())
+            return self._jobs.all(self._now())
 
     def inject(self, *rules: Mapping[str, Any]) -> None:
         """Put fault rules behind those already there: all, or none if one is wrong."""
         with self._lock:
-            self._script.add(rules)
+            self._faults.add(rules)
 
     def set_quotas(self, changes: Mapping[str, Any]) -> Quotas:
         """Change some of the account's limits; ``None`` lifts one."""
@@ -186,23 +188,23 @@ class Service:
     def add_access_key(self, key: AccessKey) -> None:
         """Let one more pair in."""
         with self._lock:
-            self._gate.add(key)
+            self._authenticator.add(key)
 
     def remove_access_key(self, identity: str) -> None:
         """Let a pair in no longer."""
         with self._lock:
-            self._gate.remove(identity)
+            self._authenticator.remove(identity)
 
     @property
     def calls(self) -> list[CallRecord]:
         """The last calls, oldest first."""
         with self._lock:
-            return self._journal.calls
+            return self._call_log.calls
 
     def count(self, operation: str | None = None, outcome: str | None = None) -> int:
         """Count calls, of one operation and outcome or of all."""
         with self._lock:
-            return self._journal.count(operation, outcome)
+            return self._call_log.count(operation, outcome)
 
     def reset(self) -> None:
         """
@@ -211,13 +213,13 @@ class Service:
         Nonces are still remembered: a call sent before may not be sent again after. Access keys added later stay.
         """
         with self._lock:
-            self._registry.clear()
+            self._jobs.clear()
             for identity, settings in self.settings.jobs.items():
-                self._registry.put(identity, settings, self._now())
-            self._script = Script(self.settings.faults)
+                self._jobs.put(identity, settings, self._now())
+            self._faults = FaultScript(self.settings.faults)
             self._meter = Meter(self.settings.quotas)
             self.clock_offset = self.settings.clock_offset
-            self._journal.clear()
+            self._call_log.clear()
 
     def state(self) -> dict[str, Any]:
         """Give everything the control endpoint shows, as JSON values."""
@@ -225,10 +227,10 @@ class Service:
             now = self._now()
             return {
                 "clock": {"now": now, "offset": self.clock_offset},
-                "jobs": {str(job.id): _shown(job) for job in self._registry.all(now)},
-                **self._journal.as_dict(now),
+                "jobs": {str(job.id): _shown(job) for job in self._jobs.all(now)},
+                **self._call_log.as_dict(now),
                 "quotas": {**self._meter.quotas.as_dict(), "calls_today": self._meter.used(now)},
-                "faults": self._script.as_list(),
+                "faults": self._faults.as_list(),
             }
 
 
@@ -239,7 +241,7 @@ def _shown(job: Job) -> dict[str, Any]:
     return values
 
 
-def _met(rule: Rule, action: str, envelope: Envelope, course: _Course, carry_out: Callable[[], Answer]) -> Answer:
+def _met(rule: Rule, action: str, envelope: Envelope, trace: _CallTrace, carry_out: Callable[[], Answer]) -> Answer:
     """
     Answer a call that met a fault rule.
 
@@ -250,16 +252,16 @@ def _met(rule: Rule, action: str, envelope: Envelope, course: _Course, carry_out
         try:
             answer = carry_out()
         except Refusal as refusal:
-            course.code = refusal.code
+            trace.code = refusal.code
             answer = envelope.failure(refusal)
     if rule.kind == "slow":
         return replace(answer, delay=rule.delay)
-    course.code = rule.code
-    course.broken = rule.kind in ("drop", "truncate", "redirect") or (rule.kind == "raw" and rule.status < 400)
+    trace.code = rule.code
+    trace.broken = rule.kind in ("drop", "truncate", "redirect") or (rule.kind == "raw" and rule.status < 400)
     if rule.kind in ("throttle", "error"):
         raise Refusal(rule.status, rule.code, rule.message, rule.headers)
     if rule.kind == "success_false":
-        course.code = rule.code or "Success=false"
+        trace.code = rule.code or "Success=false"
         details = {"Code": rule.code or None, "Message": rule.message or None}
         return envelope.success(action, {"Success": False, **details})
     if rule.kind == "drop":
@@ -269,7 +271,7 @@ def _met(rule: Rule, action: str, envelope: Envelope, course: _Course, carry_out
     return Answer(rule.status, rule.headers, rule.body)
 
 
-def _outcome(answer: Answer, course: _Course) -> str:
-    if course.broken:
+def _outcome(answer: Answer, trace: _CallTrace) -> str:
+    if trace.broken:
         return BROKEN
-    return REFUSED if answer.status >= 400 or course.code else SERVED
+    return REFUSED if answer.status >= 400 or trace.code else SERVED

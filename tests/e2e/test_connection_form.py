@@ -305,7 +305,9 @@ def test_the_test_button_is_green_for_a_good_connection(form: Form, airflow: Loc
     ("wrong", "reasons"),
     [
         pytest.param(
-            {"password": "not-the-secret"}, ["SignatureDoesNotMatch", "Copy the AccessKey Secret of this AccessKey ID again"], id="secret"
+            {"password": "not-the-secret"},
+            ["SignatureDoesNotMatch", "Copy the AccessKey Secret of this AccessKey ID again"],
+            id="secret",
         ),
         pytest.param({"login": "LTAInobody"}, ["InvalidAccessKeyId", "What to do:"], id="key"),
         pytest.param({"extra": {"network": "vpn"}}, ["network: 'vpn' is not known", "public, vpc"], id="field"),

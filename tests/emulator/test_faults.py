@@ -4,44 +4,44 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dataworks.emulator.faults import Script, parse_option
+from airflow_provider_dataworks.emulator.faults import FaultScript, parse_option
 from airflow_provider_dataworks.emulator.rules import parse_rule
 
 V2020, V2024 = "2020-05-18", "2024-05-18"
 
 
-def met(script: Script, times: int, operation: str = "StopDIJob", version: str = V2020, job: int | None = 1):
+def met(script: FaultScript, times: int, operation: str = "StopDIJob", version: str = V2020, job: int | None = 1):
     """Kinds of the rules a number of equal calls ran into."""
-    rules = (script.meet(operation, version, job) for _ in range(times))
+    rules = (script.match(operation, version, job) for _ in range(times))
     return [rule.kind if rule else None for rule in rules]
 
 
 def test_a_rule_fires_once_unless_told_otherwise():
     """One throttled answer is the usual rehearsal."""
-    assert met(Script([{"throttle": True}]), 3) == ["throttle", None, None]
+    assert met(FaultScript([{"throttle": True}]), 3) == ["throttle", None, None]
 
 
 def test_a_rule_lets_the_first_calls_pass_and_fires_its_number_of_times():
     """Skip counts matching calls only."""
-    script = Script([{"operation": "StopDIJob", "skip": 1, "times": 2, "truncate": True}])
+    script = FaultScript([{"operation": "StopDIJob", "skip": 1, "times": 2, "truncate": True}])
     assert met(script, 2, operation="GetDIJob") == [None, None]
     assert met(script, 5) == [None, "truncate", "truncate", None, None]
 
 
 def test_a_rule_can_fire_for_ever():
     """No number of times means always."""
-    assert met(Script([{"times": None, "drop": "before"}]), 50) == ["drop"] * 50
+    assert met(FaultScript([{"times": None, "drop": "before"}]), 50) == ["drop"] * 50
 
 
 def test_rules_for_the_same_call_happen_in_turn():
     """A call met by one rule is not seen by the next."""
-    script = Script([{"throttle": True}, {"drop": "after"}, {"skip": 1, "slow": 1}])
+    script = FaultScript([{"throttle": True}, {"drop": "after"}, {"skip": 1, "slow": 1}])
     assert met(script, 5) == ["throttle", "drop", None, "slow", None]
 
 
 def test_a_rule_meets_only_its_operation_job_and_version():
     """Other calls neither meet it nor use it up."""
-    script = Script([{"operation": "StopDIJob", "job_id": "7", "version": V2024, "error": {}}])
+    script = FaultScript([{"operation": "StopDIJob", "job_id": "7", "version": V2024, "error": {}}])
     assert met(script, 1, job=7) == [None]
     assert met(script, 1, version=V2024, job=8) == [None]
     assert met(script, 1, version=V2024, job=None) == [None]
@@ -51,21 +51,21 @@ def test_a_rule_meets_only_its_operation_job_and_version():
 
 def test_success_false_waits_for_the_version_that_has_it():
     """2020-05-18 has no Success to be false."""
-    script = Script([{"success_false": True}])
+    script = FaultScript([{"success_false": True}])
     assert met(script, 1, version=V2020) == [None]
     assert met(script, 1, version=V2024) == ["success_false"]
 
 
 def test_a_script_shows_what_its_rules_did():
     """Shown as given, with what each saw and did; bytes as text, since this becomes JSON."""
-    script = Script([{"skip": 1, "body": b"\xff"}])
+    script = FaultScript([{"skip": 1, "body": b"\xff"}])
     met(script, 3)
     assert script.as_list() == [{"rule": {"skip": 1, "body": "\ufffd"}, "seen": 2, "fired": 1, "spent": True}]
 
 
 def test_of_several_rules_none_is_taken_if_one_is_wrong():
     """The error tells which."""
-    script = Script()
+    script = FaultScript()
     with pytest.raises(ValueError, match="fault 2: drop"):
         script.add([{"throttle": True}, {"drop": "later"}])
     assert script.as_list() == []

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dataworks.emulator import jobs
-from airflow_provider_dataworks.emulator.answers import Refusal
-from airflow_provider_dataworks.emulator.registry import Behaviour, Registry
+from airflow_provider_dataworks.emulator.job_store import Behaviour, JobStore
+from airflow_provider_dataworks.emulator.jobs import DEFAULT_ERROR_MESSAGE, error_text
+from airflow_provider_dataworks.emulator.responses import Refusal
 
 
-def registry_with(settings, **behaviour) -> Registry:
-    """A registry with one job."""
-    registry = Registry(Behaviour(**behaviour))
-    registry.put(11668, settings, 100.0)
-    return registry
+def store_with(settings, **behaviour) -> JobStore:
+    """Return a store with one job."""
+    store = JobStore(Behaviour(**behaviour))
+    store.put(11668, settings, 100.0)
+    return store
 
 
-def stop(registry: Registry, now: float) -> None:
+def stop(store: JobStore, now: float) -> None:
     """Stop the job."""
-    registry.stop(registry.find(11668, now), now)
+    store.stop(store.find(11668, now), now)
 
 
-def start(registry: Registry, now: float, **settings) -> None:
+def start(store: JobStore, now: float, **settings) -> None:
     """Start the job."""
     values = {"start_time": None, "force_to_rerun": None, **settings}
-    registry.start(registry.find(11668, now), now, **values)
+    store.start(store.find(11668, now), now, **values)
 
 
 def test_a_stop_passes_through_stopping_and_ends_after_its_seconds():
     """Running, Stopping, Stopped: each at its own time, however late anyone looks."""
-    registry = registry_with("Running", stop_seconds=2)
-    stop(registry, 101.0)
-    assert registry.find(11668, 102.9).status == "Stopping"
-    job = registry.find(11668, 200.0)
+    store = store_with("Running", stop_seconds=2)
+    stop(store, 101.0)
+    assert store.find(11668, 102.9).status == "Stopping"
+    job = store.find(11668, 200.0)
     assert job.history == ((100.0, "Running"), (101.0, "Stopping"), (103.0, "Stopped"))
     assert job.effective_stops == 1
 
@@ -40,10 +40,10 @@ def test_a_stop_passes_through_stopping_and_ends_after_its_seconds():
 @pytest.mark.parametrize("status", ["Stopped", "Initialized", "Failed", "Finished"])
 def test_a_start_passes_through_initialized(status):
     """The API has no Starting: a start under way shows as Initialized."""
-    registry = registry_with(status, start_seconds=1)
-    start(registry, 101.0, start_time=1671516776, force_to_rerun=True)
-    assert registry.find(11668, 101.5).status == "Initialized"
-    job = registry.find(11668, 102.0)
+    store = store_with(status, start_seconds=1)
+    start(store, 101.0, start_time=1671516776, force_to_rerun=True)
+    assert store.find(11668, 101.5).status == "Initialized"
+    job = store.find(11668, 102.0)
     assert (job.status, job.effective_starts, job.started_at) == ("Running", 1, 101.0)
     assert (job.start_time, job.force_to_rerun) == (1671516776, True)
 
@@ -51,18 +51,18 @@ def test_a_start_passes_through_initialized(status):
 @pytest.mark.parametrize("status", ["Stopped", "Stopping", "Failed", "Finished", "Initialized", "Hibernating"])
 def test_a_stop_of_a_job_that_does_not_run_is_accepted_without_effect(status):
     """By default such a stop is a success that changes nothing."""
-    registry = registry_with(status)
-    stop(registry, 101.0)
-    job = registry.find(11668, 500.0)
+    store = store_with(status)
+    stop(store, 101.0)
+    job = store.find(11668, 500.0)
     assert (job.status, job.effective_stops) == (status, 0)
 
 
 @pytest.mark.parametrize("status", ["Stopped", "Stopping", "Failed", "Finished", "Initialized"])
 def test_a_stop_of_a_job_that_does_not_run_can_be_refused(status):
     """The vendor documents no answer, so both must be rehearsed."""
-    registry = registry_with(status, stop_of_stopped="refuse")
+    store = store_with(status, stop_of_stopped="refuse")
     with pytest.raises(Refusal) as refused:
-        stop(registry, 101.0)
+        stop(store, 101.0)
     assert (refused.value.status, refused.value.code) == (400, "InvalidDIJobStatus")
 
 
@@ -71,74 +71,74 @@ def test_a_stop_of_a_job_that_does_not_run_can_be_refused(status):
 )
 def test_a_stop_during_a_start_does_what_was_chosen(choice, status, stops):
     """A start under way can be stopped, left alone, or the stop refused."""
-    registry = registry_with("Stopped", start_seconds=10, stop_of_starting=choice)
-    start(registry, 101.0)
+    store = store_with("Stopped", start_seconds=10, stop_of_starting=choice)
+    start(store, 101.0)
     if choice == "refuse":
         with pytest.raises(Refusal):
-            stop(registry, 102.0)
+            stop(store, 102.0)
     else:
-        stop(registry, 102.0)
-    job = registry.find(11668, 500.0)
+        stop(store, 102.0)
+    job = store.find(11668, 500.0)
     assert (job.status, job.effective_stops) == (status, stops)
 
 
 @pytest.mark.parametrize("status", ["Running", "Stopping", "Hibernating"])
 def test_a_start_of_a_job_that_cannot_be_started_has_no_effect(status):
     """Starting twice must not count twice; it can be refused too."""
-    registry = registry_with(status)
-    start(registry, 101.0)
-    assert registry.find(11668, 101.0).effective_starts == 0
-    refusing = registry_with(status, start_of_running="refuse")
+    store = store_with(status)
+    start(store, 101.0)
+    assert store.find(11668, 101.0).effective_starts == 0
+    refusing = store_with(status, start_of_running="refuse")
     with pytest.raises(Refusal, match="cannot be started"):
         start(refusing, 101.0)
 
 
 def test_a_job_can_fail_instead_of_stopping():
     """The error text shows only while the job is Failed."""
-    registry = registry_with({"stop_ends_in": "Failed", "error_message": "binlog lost"})
-    assert jobs.error_text(registry.find(11668, 100.0)) == ""
-    stop(registry, 101.0)
-    assert jobs.error_text(registry.find(11668, 200.0)) == "binlog lost"
+    store = store_with({"stop_ends_in": "Failed", "error_message": "binlog lost"})
+    assert error_text(store.find(11668, 100.0)) == ""
+    stop(store, 101.0)
+    assert error_text(store.find(11668, 200.0)) == "binlog lost"
 
 
 def test_a_job_can_fail_instead_of_starting():
     """A failed start says something even where no text was given."""
-    registry = registry_with({"status": "Stopped", "start_ends_in": "Failed"})
-    start(registry, 101.0)
-    assert jobs.error_text(registry.find(11668, 200.0)) == jobs.DEFAULT_ERROR_MESSAGE
+    store = store_with({"status": "Stopped", "start_ends_in": "Failed"})
+    start(store, 101.0)
+    assert error_text(store.find(11668, 200.0)) == DEFAULT_ERROR_MESSAGE
 
 
 def test_a_job_can_stay_stopping_for_ever():
     """A stop that never ends is what a deadline is for."""
-    registry = registry_with({"stop_ends_in": "never"})
-    stop(registry, 101.0)
-    assert registry.find(11668, 1e12).status == "Stopping"
+    store = store_with({"stop_ends_in": "never"})
+    stop(store, 101.0)
+    assert store.find(11668, 1e12).status == "Stopping"
 
 
 def test_a_job_can_stay_starting_for_ever():
     """A start that never ends stays one, and can still be stopped."""
-    registry = registry_with({"status": "Stopped", "start_ends_in": "never"})
-    start(registry, 101.0)
-    assert registry.find(11668, 1e12).starting
-    stop(registry, 1e12)
-    assert registry.find(11668, 1e12).status == "Stopping"
+    store = store_with({"status": "Stopped", "start_ends_in": "never"})
+    start(store, 101.0)
+    assert store.find(11668, 1e12).starting
+    stop(store, 1e12)
+    assert store.find(11668, 1e12).status == "Stopping"
 
 
 def test_a_stop_without_duration_has_ended_when_it_is_answered():
     """Zero seconds are allowed, and the history still shows the way."""
-    registry = registry_with("Running", stop_seconds=0)
-    stop(registry, 101.0)
-    assert [status for _, status in registry.find(11668, 101.0).history] == ["Running", "Stopping", "Stopped"]
+    store = store_with("Running", stop_seconds=0)
+    stop(store, 101.0)
+    assert [status for _, status in store.find(11668, 101.0).history] == ["Running", "Stopping", "Stopped"]
 
 
 def test_a_status_set_by_hand_ends_what_was_under_way():
     """Setting a status cancels the change that was to come."""
-    registry = registry_with("Running")
-    stop(registry, 101.0)
-    registry.set_status(11668, "Running", 101.5)
-    assert registry.find(11668, 500.0).status == "Running"
+    store = store_with("Running")
+    stop(store, 101.0)
+    store.set_status(11668, "Running", 101.5)
+    assert store.find(11668, 500.0).status == "Running"
     with pytest.raises(KeyError, match="no job 5"):
-        registry.set_status(5, "Running", 101.5)
+        store.set_status(5, "Running", 101.5)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_status_set_by_hand_ends_what_was_under_way():
 def test_a_job_that_makes_no_sense_is_refused_by_field(identity, settings, text):
     """A wrong job must fail at once and name its field, not puzzle a test later."""
     with pytest.raises(ValueError, match=text):
-        Registry(Behaviour()).put(identity, settings, 0.0)
+        JobStore(Behaviour()).put(identity, settings, 0.0)
 
 
 @pytest.mark.parametrize(

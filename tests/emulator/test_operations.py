@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from airflow_provider_dataworks.client.auth import signing
+from airflow_provider_dataworks.emulator.job_store import Behaviour
 from airflow_provider_dataworks.emulator.operations import OPERATIONS
 from airflow_provider_dataworks.emulator.quotas import Quotas
-from airflow_provider_dataworks.emulator.registry import Behaviour
 from airflow_provider_dataworks.emulator.requests import Request
 
 V2020, V2024 = "2020-05-18", "2024-05-18"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dataworks.emulator.answers import Refusal
 from airflow_provider_dataworks.emulator.quotas import Meter, Quotas
+from airflow_provider_dataworks.emulator.responses import Refusal
 
 DAY = 86_400.0
 

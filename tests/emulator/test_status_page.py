@@ -13,8 +13,7 @@ import httpx
 import pytest
 
 from airflow_provider_dataworks.client.auth import signing
-from airflow_provider_dataworks.emulator import Emulator
-from airflow_provider_dataworks.emulator import page as status_page
+from airflow_provider_dataworks.emulator import Emulator, status_page
 from airflow_provider_dataworks.emulator.requests import Request
 
 V2024 = "2024-05-18"
@@ -200,7 +199,7 @@ def test_every_refusal_of_the_emulator_is_explained():
     explained = set(re.findall(r'^  "([\w.]+)": "', TEXT, re.MULTILINE))
     package = resources.files("airflow_provider_dataworks.emulator")
     sources = [
-        package.joinpath(f"{name}.py").read_text() for name in ("gate", "operations", "quotas", "registry", "service")
+        package.joinpath(f"{name}.py").read_text() for name in ("auth", "operations", "quotas", "jobs", "service")
     ]
     codes = {code for source in sources for code in re.findall(r'(?:Refusal\(\s*\d+, )"([\w.]+)"', source)}
     assert len(codes) > 10

@@ -1,4 +1,4 @@
-"""The jobs of one emulator, and what a stop or a start does to them as configured; it knows no HTTP and no clock."""
+"""Keeps the jobs of one emulator and applies stops and starts to them; knows no HTTP and no clock."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from . import jobs
-from .answers import Refusal
 from .jobs import Job
+from .responses import Refusal
 
 ACCEPT: Final = "accept"
 REFUSE: Final = "refuse"
@@ -47,7 +47,7 @@ class Behaviour:
                 raise ValueError(f"{name}: {value!r} is none of {', '.join(choices)}")
 
 
-class Registry:
+class JobStore:
     """Keeps the jobs; every look at them lets the time pass that has passed."""
 
     def __init__(self, behaviour: Behaviour) -> None:

@@ -1,4 +1,4 @@
-"""Who may enter: access key, security token, clock, signature and nonce; it admits or refuses, and changes no job."""
+"""Checks access key, security token, clock, signature and nonce of a call; never changes a job."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 
 from airflow_provider_dataworks.client.auth import signing
 
-from .answers import Refusal
 from .requests import Request
+from .responses import Refusal
 
 CLOCK_TOLERANCE_SECONDS: Final = 15 * 60
 # A signed request is good for 15 minutes either side of its date, so a nonce older than both together can no longer
@@ -46,7 +46,7 @@ class AccessKey:
             raise ValueError("access key: id and secret must both be given, as ID:SECRET")
 
 
-class Gate:
+class Authenticator:
     """Checks every call the way the gateway in front of the service does."""
 
     def __init__(self, keys: Iterable[AccessKey]) -> None:

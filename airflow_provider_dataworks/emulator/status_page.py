@@ -1,4 +1,4 @@
-"""The status page for people, one file without an outside address; it holds no data and never meets an API call."""
+"""Serves the status page for people, one file without an outside address; never answers an API call."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from .answers import Answer
 from .requests import Request
+from .responses import Answer
 
 PREFIX: Final = "/_emulator/"
 FILE: Final = "status_page.html"

@@ -1,4 +1,4 @@
-"""What the emulator remembers of the calls it got: records and counts, never a secret, a token or a signature."""
+"""Records and counts the calls that the emulator got; never keeps a secret, a token or a signature."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class _Trouble:
     last: float = 0.0
 
 
-class Journal:
+class CallLog:
     """Keeps the last calls and counts all of them."""
 
     def __init__(self) -> None:

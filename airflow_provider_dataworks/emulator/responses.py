@@ -1,4 +1,4 @@
-"""How answers look on the wire: JSON or XML, success or error; it formats, and never decides what to answer."""
+"""Formats answers as JSON or XML, success or error; never decides what to answer."""
 
 from __future__ import annotations
 
