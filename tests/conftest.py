@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import emulated  # noqa: F401 - gives Airflow a home of the tests' own, before anything imports Airflow
 import pytest
@@ -15,6 +15,14 @@ from airflow_provider_dataworks.client import files
 def drive() -> Drive:
     """A client of a fake service; only sleeping moves its clock, and it takes no time."""
     return Drive()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the report of a test about half an emoji travel between the processes of pytest, which take whole ones only."""
+    report = yield
+    report.sections = [(name, text.encode(errors="replace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True, scope="session")

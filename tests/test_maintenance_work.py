@@ -75,12 +75,12 @@ def test_work_does_not_begin_on_a_job_that_runs(jobs: Emulator, logged: Callable
 
 
 def test_tasks_that_begin_together_share_looks(jobs: Emulator) -> None:
-    """Six processes make two looks, not six; and all learn the same."""
+    """Four processes make two looks, and perhaps two more; and all learn the same."""
     jobs.set_status(OTHER, "Stopped")
     jobs.inject({"operation": "GetDIJob", "times": None, "slow": 0.3})
     spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(6), spawn.Queue()
-    processes = [spawn.Process(target=ask_together, args=([JOB, OTHER], barrier, results)) for _ in range(6)]
+    barrier, results = spawn.Barrier(4), spawn.Queue()
+    processes = [spawn.Process(target=ask_together, args=([JOB, OTHER], barrier, results)) for _ in range(4)]
     for process in processes:
         process.start()
     said = [results.get(timeout=60) for _ in processes]
@@ -88,7 +88,7 @@ def test_tasks_that_begin_together_share_looks(jobs: Emulator) -> None:
         process.join(60)
 
     assert all("11668 (Running)" in text for text in said), said
-    assert len(jobs.calls) <= 6
+    assert len(jobs.calls) <= 4
 
 
 def test_what_an_author_wants_before_a_task_still_runs(jobs: Emulator) -> None:

@@ -21,7 +21,7 @@ from airflow_provider_dataworks.emulator.harness import Emulator
 
 __all__ = ["EmulatorFactory", "dataworks_emulator", "dataworks_emulator_factory"]
 
-_FIRST_LOOK = 0.2  # seconds, real ones: a trigger waits in an event loop
+_LOOKS = 0.2  # seconds between a trigger's looks, real ones: it waits in an event loop
 _STOP = 0.05  # seconds a job stays Stopping: less than that, so that the first look finds it stopped
 
 
@@ -61,7 +61,7 @@ def dataworks_emulator_factory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emul
 
     Waits of this package take no time: a ``poll_interval`` of 30 seconds, or a wait that throttling asks for, sets the
     clock of hooks and emulators ahead instead. Airflow's own waits are real: the ``poke_interval`` of a sensor, the
-    ``retry_delay`` of a task, a trigger's looks after its first.
+    ``retry_delay`` of a task. A trigger looks five times a second.
     """
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
     from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
@@ -69,7 +69,8 @@ def dataworks_emulator_factory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emul
     clock = _Clock()
     monkeypatch.setattr(DataWorksHook, "now", staticmethod(clock.now))
     monkeypatch.setattr(DataWorksHook, "sleep", staticmethod(clock.sleep))
-    monkeypatch.setattr(DIJobStatusTrigger, "first_look", _FIRST_LOOK)
+    monkeypatch.setattr(DIJobStatusTrigger, "first_look", _LOOKS)
+    monkeypatch.setattr(DIJobStatusTrigger, "longest_poll_interval", _LOOKS)
     with ExitStack() as running:
 
         def start(

@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any
 
 # Before anything imports Airflow: it reads its home once, and a test may not touch the user's own.
-if "AIRFLOW_HOME" not in os.environ:
+# Of several pytest processes each has its own: they would share a database.
+if "AIRFLOW_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
     atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")

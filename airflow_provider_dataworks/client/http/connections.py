@@ -13,8 +13,9 @@ import socket
 import ssl
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpx
@@ -62,7 +63,7 @@ class Connection:
         :raises httpx.DecodingError: the answer is too large or encoded.
         :raises AnswerOfAnother: the connection had served before, and what came may answer something else.
         """
-        stream = _Body(request.body, self._socket, request.timeout["read"]) if self._is_kept else None
+        stream = _Body(request.body, partial(self._wait_for_answer, request.timeout["read"])) if self._is_kept else None
         found = request.for_library(proxied=self._is_proxied, stream=stream, trace=self._watch)
         deadline = time.monotonic() + request.longest
         watchdog.begin(self, deadline)
@@ -111,6 +112,11 @@ class Connection:
             self._socket = info["return_value"].get_extra_info("socket").dup()
             if self._is_over:
                 self.shut_down()
+
+    def _wait_for_answer(self, seconds: float | None) -> None:
+        # On the socket as it is now: the library may have found the one before closed, and have opened another.
+        if self._socket is not None:
+            _wait_readable(self._socket, seconds)
 
     def _is_readable(self) -> bool:
         assert self._socket is not None  # noqa: S101 - it served before
@@ -196,13 +202,12 @@ class _Body(httpx.SyncByteStream):
     read, then something else was.
     """
 
-    def __init__(self, body: bytes, sock: socket.socket | None, seconds: float | None) -> None:
-        self._body, self._socket, self._seconds = body, sock, seconds
+    def __init__(self, body: bytes, wait_for_answer: Callable[[], None]) -> None:
+        self._body, self._wait_for_answer = body, wait_for_answer
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._body
-        if self._socket is not None:
-            _wait_readable(self._socket, self._seconds)
+        self._wait_for_answer()
 
 
 def _wait_readable(sock: socket.socket, seconds: float | None) -> bool:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
 from airflow_provider_dataworks.client.auth.cache import CredentialCache
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.config import ClientConfig
+from airflow_provider_dataworks.client.http.connections import Connection
 from airflow_provider_dataworks.client.http.decoding import Reply
+from airflow_provider_dataworks.client.http.exchange import RawRequest
 from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
 from airflow_provider_dataworks.client.http.session import Session
 from airflow_provider_dataworks.client.operations import APIS, Call
@@ -208,6 +212,27 @@ async def test_a_kept_connection_that_was_closed_costs_no_look(server: Server, s
     assert (await send(session, LOOK)).status == 200
 
     assert server.hang_ups == 0
+
+
+async def test_a_kept_connection_that_closes_right_before_it_is_used_is_opened_anew(server: Server) -> None:
+    """After it was seen to be open: the library finds it closed, and the answer is waited for on the new one."""
+    look = RawRequest(
+        "GET",
+        httpx.URL(f"http://127.0.0.1:{server.port}/"),  # type: ignore[attr-defined]
+        "/",
+        {"host": "127.0.0.1"},
+        b"",
+        {"connect": 5, "read": 5, "write": None, "pool": None},
+    )
+    connection = Connection(ssl.create_default_context())
+    await asyncio.to_thread(connection.exchange, look)
+    assert connection.can_serve_again()
+    server.writers[0].close()
+    await server.writers[0].wait_closed()
+
+    assert (await asyncio.to_thread(connection.exchange, look)).status == 200
+    assert [len(heard) for heard in server.requests] == [1, 1]
+    connection.close()
 
 
 async def test_an_answer_that_was_compressed_all_the_same_is_not_read(server: Server, session: Session) -> None:
