@@ -19,7 +19,7 @@ def drive() -> Drive:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the report of a test about half an emoji travel between the processes of pytest, which take whole ones only."""
+    """Make the report of a test about half an emoji fit to travel between the processes of pytest."""
     report = yield
     report.sections = [(name, text.encode(errors="replace").decode()) for name, text in report.sections]
     return report
