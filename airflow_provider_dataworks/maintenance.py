@@ -40,6 +40,8 @@ _RESTART = {
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
     "poll_interval": 30,
+    # A job that has lost its place in the source's log is Running for some seconds before it fails.
+    "healthy_for": 120,
 }
 # Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
 # restart that waits for that of the last run leaves jobs down.
@@ -81,7 +83,8 @@ class DIJobMaintenance(TaskGroup):
         ``ApprovalOperator``. Nobody answering within an hour counts as no, and then nothing is stopped.
     :param stop_args: further arguments of ``StopDIJobOperator``.
     :param check_args: further arguments of ``DIJobStoppedSensor``.
-    :param restart_args: further arguments of ``StartDIJobOperator``.
+    :param restart_args: further arguments of ``StartDIJobOperator``, such as ``max_lag``. A restart succeeds when the
+        job has run for two minutes; ``healthy_for`` says otherwise.
     :param group_id: id of the group; the ids of ``stop`` and the others begin with it, those of your tasks do not.
     :param kwargs: arguments of Airflow's ``TaskGroup``.
     :raises ValueError: the DAG has a ``dagrun_timeout`` or ``fail_fast``.

@@ -15,6 +15,7 @@ from airflow_provider_dataworks.client.errors import named_errors
 from airflow_provider_dataworks.client.http.rate_limit import shared_limiter
 from airflow_provider_dataworks.client.http.session import LONGEST_PAUSE, HttpClient, Session
 from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, Verdict
+from airflow_provider_dataworks.client.proof import Proof, ProofRules, prove
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_dataworks.hooks._connection import Account, mask, read_from_airflow, read_in_event_loop
@@ -185,6 +186,10 @@ class DataWorksHook(BaseHook):
     ) -> ChangeResult:
         """Ask a DI job to start unless it need not be asked; see :func:`.state_change.start`."""
         return state_change.start(self.client, request, start_time=start_time, force_to_rerun=force_to_rerun)
+
+    def prove(self, di_job_id: int, rules: ProofRules, *, deadline: float, poll_interval: float) -> Proof:
+        """Look at a DI job that was started until it has shown what it has to; see :func:`.proof.prove`."""
+        return prove(self.client, di_job_id, rules, deadline=deadline, poll_interval=poll_interval)
 
     def test_connection(self) -> tuple[bool, str]:
         """

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus, Verdict
+from airflow_provider_dataworks.client.proof import Proof, ProofRules
 from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout, catalog_kwargs
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
 from airflow_provider_dataworks.operators._request_note import Note, RequestNote, fixed_deadline
@@ -222,17 +223,33 @@ class DIJobTask(MappedRetries, _Task):
         self._log_wait("Waiting", job, verdict, deadline)
         return self.hook.wait_until(job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
 
-    def defer_until_done(self, job: DIJob, report: Report, *, deadline: float, poll_interval: float) -> NoReturn:
+    def defer_until_done(
+        self,
+        job: DIJob,
+        report: Report,
+        rules: ProofRules = ProofRules(),  # noqa: B008 - it is frozen
+        *,
+        deadline: float,
+        poll_interval: float,
+    ) -> NoReturn:
         """
         Hand the wait to the triggerer; the task goes on in ``execute_complete``.
 
         :param job: as seen last.
-        :param deadline: epoch seconds.
+        :param rules: what the job has to show when it has come to where it is wanted.
+        :param deadline: epoch seconds at which it has to have come there.
         """
-        self._defer("execute_complete", job, self.verdict(report), deadline, poll_interval, report)
+        self._defer("execute_complete", job, self.verdict(report), deadline, poll_interval, report, rules)
 
     def _defer(
-        self, method: str, job: DIJob, verdict: Verdict, deadline: float, poll_interval: float, report: Report
+        self,
+        method: str,
+        job: DIJob,
+        verdict: Verdict,
+        deadline: float,
+        poll_interval: float,
+        report: Report,
+        rules: ProofRules = ProofRules(),  # noqa: B008 - it is frozen
     ) -> NoReturn:
         now = self.hook.now()
         # Airflow itself does not end a deferred wait by execution_timeout.
@@ -247,9 +264,10 @@ class DIJobTask(MappedRetries, _Task):
             deadline=deadline,
             poll_interval=poll_interval,
             report=asdict(report),
+            proof=asdict(rules) if rules.is_asked_for else {},
         )
         self._log_wait("Waiting in the triggerer", job, verdict, deadline)
-        backstop = timedelta(seconds=max(0.0, deadline - now) + _BACKSTOP)
+        backstop = timedelta(seconds=max(0.0, deadline - now) + rules.longest + _BACKSTOP)
         self.defer(trigger=trigger, method_name=method, timeout=backstop)
         raise AssertionError("defer() returned")
 
@@ -268,12 +286,21 @@ class DIJobTask(MappedRetries, _Task):
         with explained(context, partial(self.explain, report=report)):
             job: DIJob = triggers.outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
-            if not self.verdict(report)(job):
+            proof = triggers.proof_of(event)
+            if not self.verdict(report)(job) or (proof is None and self.proof_rules().is_asked_for):
                 raise triggers.not_understood(event)
-            return self.result(job, report)
+            return self.result(job, report, proof)
 
-    def result(self, job: DIJob, report: Report) -> dict[str, Any]:
-        """Return what the task pushes as its XCom."""
+    def proof_rules(self) -> ProofRules:
+        """Return what the job has to show besides its status; by default nothing."""
+        return ProofRules()
+
+    def result(self, job: DIJob, report: Report, proof: Proof | None = None) -> dict[str, Any]:
+        """
+        Return what the task pushes as its XCom.
+
+        :param proof: what the job has shown besides.
+        """
         settled = str(job.status) in ("Stopped", "Finished", "Failed")
         found = {
             "di_job_id": job.id,

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus, Verdict
+from airflow_provider_dataworks.client.proof import Proof, ProofRules
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksUnavailable, DIJobWaitTimeout, catalog_kwargs
 from airflow_provider_dataworks.operators._base import DIJobTask, Report
 from airflow_provider_dataworks.operators._request_note import asked_to_stop
 from airflow_provider_dataworks.retries import tries_left
-from airflow_provider_dataworks.values import invalid, seconds
+from airflow_provider_dataworks.values import invalid, optional, seconds, seconds_or_none
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.operators._request_note import RequestNote
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LAG = 10.0  # seconds after which reads are taken to show a start, at most
+# What a start that went wrong after the job was seen to run is called in the catalogue.
+FAILED_PROOFS = frozenset(("not-healthy", "lag-grows", "not-caught-up"))
 _LONGEST_STOP = 5 * 3600.0  # seconds
 
 
@@ -32,6 +35,9 @@ class StartSteps(DIJobTask):
     di_job_id: Any
     force_to_rerun: bool | None
     only_if_stopped_by: list[str] | None
+    healthy_for: Any
+    max_lag: Any
+    lag_timeout: Any
 
     def start_if_needed(
         self, context: Context, request: ChangeRequest, moment: int | None, *, owed: bool
@@ -69,6 +75,22 @@ class StartSteps(DIJobTask):
             if self.verdict(report)(job):
                 return job
 
+    def proof_rules(self) -> ProofRules:
+        """Return what the job has to show when it runs."""
+        return ProofRules(
+            healthy_for=seconds_or_none(self.healthy_for, "healthy_for"),
+            max_lag=optional(seconds_or_none)(self.max_lag, "max_lag"),
+            lag_timeout=seconds(self.lag_timeout, "lag_timeout"),
+        )
+
+    def wait_for_proof(self, job: DIJob, rules: ProofRules, *, deadline: float, poll_interval: float) -> Proof | None:
+        """Wait here until the job that runs has shown what it has to; ``None`` where that is nothing."""
+        if not rules.is_asked_for:
+            return None
+        lag = "" if rules.max_lag is None else f", and then is within {rules.max_lag:g} s of its source"
+        self.log.info("Waiting until DI job %s has run for %g s%s.", job.id, rules.healthy_for, lag)
+        return self.hook.prove(job.id, rules, deadline=deadline, poll_interval=poll_interval)
+
     def too_late_to_ask(self, error: DIJobWaitTimeout, context: Context) -> DataWorksError:
         """
         Return an error that is tried again where the run owes the job its start: given up, it would stay down.
@@ -95,17 +117,32 @@ class StartSteps(DIJobTask):
         return note.known_deadline() or fresh
 
     def explain(self, error: DataWorksError, report: Report, context: Context | None = None) -> None:
-        """Say first, in an error that leaves the job down, that it is down and what starts it."""
+        """Say first, in an error that leaves the job down, that it is down and what starts it; log why it may be."""
+        if error.see in FAILED_PROOFS:
+            self._log_diagnosis(error)
         left = None if context is None else tries_left(context)
         say_that_the_job_is_down(error, self.di_job_id, owed=report.owed, tries_left=left)
+
+    def _log_diagnosis(self, error: DataWorksError) -> None:
+        """Log what the service knows of a job that was started and is not well; it costs two to four calls."""
+        try:
+            for table in self.hook.table_runs(self.di_job_id):
+                if table.error_message:
+                    self.log.error("Table %s to %s: %s", table.source, table.destination, table.error_message)
+            for line in self.hook.job_log_tail(self.di_job_id):
+                self.log.error("Log of the job: %s", line)
+        except DataWorksError as unknown:
+            self.log.warning("Tables and log of the job cannot be shown: %s", unknown.summary)
 
     def verdict(self, report: Report) -> Verdict:
         """Return when the job counts as started."""
         return Verdict((JobStatus.RUNNING, JobStatus.FINISHED), fail_on=(JobStatus.FAILED,))
 
-    def result(self, job: DIJob, report: Report) -> dict[str, Any]:
+    def result(self, job: DIJob, report: Report, proof: Proof | None = None) -> dict[str, Any]:
         """Return what the task pushes as its XCom."""
         runs = job.status is JobStatus.RUNNING
+        started = self.hook.now() if proof is None else proof.running_since
+        caught_up = None if proof is None else proof.caught_up_at
         return self._logged_result(
             {
                 "di_job_id": job.id,
@@ -113,14 +150,17 @@ class StartSteps(DIJobTask):
                 "status_before": report.status_before,
                 "started_by_this_run": report.by_us,
                 "request_id": report.request_id,
-                "started_at": datetime.fromtimestamp(self.hook.now(), UTC).isoformat() if runs else None,
+                "started_at": datetime.fromtimestamp(started, UTC).isoformat() if runs else None,
+                "caught_up_at": None if caught_up is None else datetime.fromtimestamp(caught_up, UTC).isoformat(),
+                "lag": None if proof is None else proof.lag,
+                "idle": proof is not None and proof.idle,
             }
         )
 
     def left_alone(self, di_job_id: int) -> dict[str, Any]:
         """Return the result of a task that looked at nothing, because this run owes the job no start."""
-        nothing = dict.fromkeys(("status", "status_before", "request_id", "started_at"))
-        return self._logged_result({"di_job_id": di_job_id, "started_by_this_run": False, **nothing})
+        nothing = dict.fromkeys(("status", "status_before", "request_id", "started_at", "caught_up_at", "lag"))
+        return self._logged_result({"di_job_id": di_job_id, "started_by_this_run": False, **nothing, "idle": False})
 
     def _logged_result(self, found: dict[str, Any]) -> dict[str, Any]:
         self.log.info("DI job %s: %s", found["di_job_id"], found)

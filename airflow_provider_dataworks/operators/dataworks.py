@@ -156,7 +156,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
                     self.verdict(report)(job)
                     return self.result(job, report)
                 if result.sent or not self.verdict(report)(job):
-                    until: dict[str, float] = {"deadline": request.deadline, "poll_interval": request.poll_interval}
+                    until: dict[str, Any] = {"deadline": request.deadline, "poll_interval": request.poll_interval}
                     if self.deferrable:
                         self.defer_until_done(job, report, **until)
                     job = self.wait_until_done(job, report, **until)
@@ -213,6 +213,14 @@ class StartDIJobOperator(StartSteps, BaseOperator):
         retried, killed, cleared, mapped, or failed after its stop was sent.
         An id that is no ``StopDIJobOperator`` of the DAG is refused: the job would stay down unnoticed.
     :param wait_for_completion: wait until the job runs; otherwise return once the service took the request.
+    :param healthy_for: seconds, or a timedelta, that the job has to run without a break before this task succeeds: a
+        job that has lost its place in the source's log fails soon after its start. Looks are ``poll_interval`` apart,
+        so a shorter break is not seen.
+    :param max_lag: seconds, or a timedelta, that the job may be behind its source; then this task succeeds only when it
+        was seen to be no further behind, see :mod:`airflow_provider_dataworks.client.proof` for the rules. Needs API
+        2024-05-18, and costs a call each ``poll_interval``; they grow rarer as the wait grows old.
+    :param lag_timeout: seconds, or a timedelta, to wait for that, counted from when the job had run for
+        ``healthy_for``; then the task fails with ``DIJobWaitTimeout``, and the job runs on.
     :param poll_interval: seconds, or a timedelta, between looks at the job while waiting.
     :param timeout: seconds, or a timedelta, to wait at most, counted from the request, which no retry sends again; then
         the task fails with ``DIJobWaitTimeout``, without retry.
@@ -222,7 +230,9 @@ class StartDIJobOperator(StartSteps, BaseOperator):
     :param retry_delay: as in Airflow; one minute.
     :param retry_exponential_backoff: as in Airflow; on.
     :return: dict of ``di_job_id``, ``status``, ``status_before``, ``started_by_this_run`` (bool), ``request_id`` and
-        ``started_at`` (ISO 8601 UTC, when this task saw it running; ``None`` if it did not).
+        ``started_at`` (ISO 8601 UTC, when this task saw it running; ``None`` if it did not), ``caught_up_at`` (the
+        same, when it was seen within ``max_lag``), ``lag`` (seconds then) and ``idle`` (whether it counts as caught up
+        because there was nothing to read).
     """
 
     template_fields: Sequence[str] = ("di_job_id", "start_time", "dataworks_conn_id")
@@ -234,6 +244,9 @@ class StartDIJobOperator(StartSteps, BaseOperator):
         "only_if_stopped_by": task_ids,
         "poll_interval": seconds,
         "timeout": seconds,
+        "healthy_for": seconds_or_none,
+        "max_lag": optional(seconds_or_none),
+        "lag_timeout": seconds,
     }
 
     def __init__(
@@ -244,6 +257,9 @@ class StartDIJobOperator(StartSteps, BaseOperator):
         force_to_rerun: bool | None = None,
         only_if_stopped_by: Any = None,
         wait_for_completion: bool = True,
+        healthy_for: float | timedelta = 0,
+        max_lag: float | timedelta | None = None,
+        lag_timeout: float | timedelta = 3600,
         poll_interval: float | timedelta = 30,
         timeout: float | timedelta = 3600,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -265,10 +281,23 @@ class StartDIJobOperator(StartSteps, BaseOperator):
         self.force_to_rerun = force_to_rerun
         self.only_if_stopped_by = task_ids(only_if_stopped_by, "only_if_stopped_by")
         self.wait_for_completion = wait_for_completion
+        self.healthy_for = healthy_for
+        self.max_lag = max_lag
+        self.lag_timeout = lag_timeout
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.deferrable = deferrable
         self.dataworks_conn_id = dataworks_conn_id
+
+    @classmethod
+    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
+        """Check each argument, and that no proof is wanted of a start that is not waited for."""
+        super().check_arguments(arguments)
+        if not arguments.get("wait_for_completion", True):
+            for name in ("healthy_for", "max_lag"):
+                if arguments.get(name):
+                    problem = "asked for, but with wait_for_completion=False nobody waits for it"
+                    raise invalid(name, problem, f"Leave out {name}, or wait_for_completion.")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job; see the class."""
@@ -288,7 +317,7 @@ class StartDIJobOperator(StartSteps, BaseOperator):
             if result.not_actionable:
                 self.defer_until_actionable(context, request, result.job, ("Stopping",))
             fresh = self.hook.now() + seconds(self.timeout, "timeout")
-            until: dict[str, float] = {
+            until: dict[str, Any] = {
                 "deadline": note.begin_deadline(fresh) if result.sent else request.deadline,
                 "poll_interval": request.poll_interval,
             }
@@ -300,9 +329,11 @@ class StartDIJobOperator(StartSteps, BaseOperator):
                 job = self.hook.get_di_job(job.id) if result.sent else job
                 self.verdict(report)(job)
                 return self.result(job, report)
-            if self.deferrable and (result.sent or not self.verdict(report)(job)):
-                self.defer_until_done(job, report, **until)
-            return self.result(self.wait_until_running(job, report, **until), report)
+            rules = self.proof_rules()
+            if self.deferrable and (result.sent or rules.is_asked_for or not self.verdict(report)(job)):
+                self.defer_until_done(job, report, rules, **until)
+            job = self.wait_until_running(job, report, **until)
+            return self.result(job, report, self.wait_for_proof(job, rules, **until))
 
     def _is_owed(self, context: Context, di_job_id: int) -> bool | None:
         """Say whether this run owes the job a start; ``None`` where nothing limits whose stop counts."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.models import JobStatus, Verdict
+from airflow_provider_dataworks.client.proof import ProofRules
 from airflow_provider_dataworks.exceptions import DataWorksPermanentError
 from airflow_provider_dataworks.values import finite_number, plain_text, shown, whole_number
 
@@ -16,6 +17,7 @@ _MOST_STATUSES = 20
 _LONGEST_STATUS = 60  # characters
 _LATEST = 10**11  # epoch seconds; the year 5138
 _LONGEST_PAUSE = 366 * 86_400  # seconds
+_PROOF = tuple(each.name for each in fields(ProofRules))
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Wait:
 
     :param deadline: epoch seconds.
     :param poll_interval: seconds between looks, to begin with.
+    :param proof: what a job that runs has to show besides.
     """
 
     di_job_id: int
@@ -33,6 +36,7 @@ class Wait:
     verdict: Verdict
     deadline: float
     poll_interval: float
+    proof: ProofRules = field(default_factory=ProofRules)
 
     @property
     def is_for_a_start(self) -> bool:
@@ -64,7 +68,19 @@ def checked(given: Mapping[str, Any], unknown: Collection[str] = ()) -> Wait:
     if not poll_interval:
         raise _refusal("poll_interval", f"{shown(given['poll_interval'])} is no number of seconds", given)
     verdict = Verdict(_statuses(given, "accept"), _statuses(given, "fail_on"))
-    return Wait(di_job_id, project_id, conn_id, verdict, deadline, poll_interval)
+    return Wait(di_job_id, project_id, conn_id, verdict, deadline, poll_interval, _proof(given))
+
+
+def _proof(given: Mapping[str, Any]) -> ProofRules:
+    found = given["proof"]
+    if not isinstance(found, dict) or not set(found) <= set(_PROOF):
+        raise _refusal("proof", f"{shown(found)} is no mapping of {', '.join(_PROOF)}", given)
+    rules: dict[str, float | None] = {}
+    for name, value in found.items():
+        rules[name] = finite_number(value, 0, _LONGEST_PAUSE)
+        if rules[name] is None and (value is not None or name not in ("max_lag", "since")):
+            raise _refusal("proof", f"{name} {shown(value)} is no number of seconds", given)
+    return ProofRules(**rules)  # type: ignore[arg-type]
 
 
 def _number(given: Mapping[str, Any], name: str) -> int:

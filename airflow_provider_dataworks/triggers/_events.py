@@ -13,6 +13,7 @@ from typing import Any
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.models import DIJob, JobStatus
+from airflow_provider_dataworks.client.proof import Proof
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError
 from airflow_provider_dataworks.values import finite_number, json_value, plain_text, shown, whole_number
 
@@ -35,11 +36,12 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-def event_for(outcome: DIJob | DataWorksError, report: object = None) -> dict[str, Any]:
+def event_for(outcome: DIJob | DataWorksError, report: object = None, proof: Proof | None = None) -> dict[str, Any]:
     """
     Return the event for how a wait ended.
 
     :param report: what the task gave its trigger to pass on.
+    :param proof: what the job has shown besides.
     """
     if isinstance(outcome, DIJob):
         job = {name: getattr(outcome, name) for name in _JOB_FIELDS}
@@ -47,7 +49,14 @@ def event_for(outcome: DIJob | DataWorksError, report: object = None) -> dict[st
     else:
         facts = {name: value for name, value in vars(outcome).items() if name in _FACTS}
         told = {"outcome": "failed", "error": {**facts, "class": type(outcome).__name__}}
+    if proof is not None:
+        told["proof"] = proof.as_dict()
     return {**json_value(told, _LONGEST_TEXT), "report": _report(report)}
+
+
+def proof_of(event: object) -> Proof | None:
+    """Return what the job has shown, from its event; ``None`` where nothing can be read there."""
+    return Proof.read(event.get("proof")) if isinstance(event, Mapping) else None
 
 
 def report_of(event: object) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class OpenWait:
     started: float
     deadline: float
     future: asyncio.Future[DIJob]
+    steadily: bool = False
     # The next look may be taken between these; the room between them is what lets waits share a round.
     earliest: float = 0.0
     latest: float = 0.0

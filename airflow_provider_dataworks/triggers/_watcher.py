@@ -13,7 +13,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_dataworks.client.client import DataWorksClient
 from airflow_provider_dataworks.client.http.rate_limit import LONGEST_PAUSE
@@ -24,6 +24,8 @@ from airflow_provider_dataworks.triggers._paging import PagePlanner
 from airflow_provider_dataworks.triggers._threads import Threads
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 FIRST_LOOK = 10.0  # seconds
 _SLOWEST = 300.0  # seconds between looks at a job that has been waited for for long
@@ -69,6 +71,7 @@ class Watcher:
         seconds_left: float,
         poll_interval: float,
         first_look: float = FIRST_LOOK,
+        steadily: bool = False,
     ) -> DIJob:
         """
         Wait until a DI job is as wanted.
@@ -77,12 +80,13 @@ class Watcher:
         :param seconds_left: seconds until the wait is over; the last look is taken then.
         :param poll_interval: seconds between looks, to begin with; it grows with the age of the wait.
         :param first_look: seconds until the first look, at the earliest.
+        :param steadily: look just as often when the wait has grown old.
         :raises DIJobWaitTimeout: with the last status, and what kept us from a newer one.
         :raises DataWorksError: a permanent error of a look at this job.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
-        wait = OpenWait(di_job_id, done, poll_interval, now, now + seconds_left, loop.create_future())
+        wait = OpenWait(di_job_id, done, poll_interval, now, now + seconds_left, loop.create_future(), steadily)
         wait.earliest = min(now + first_look, wait.deadline)
         wait.latest = min(now + max(first_look, poll_interval), wait.deadline)
         self._waits.append(wait)
@@ -98,6 +102,10 @@ class Watcher:
             self._waits.remove(wait)
             if not self._waits:
                 await self._end()
+
+    async def call(self, function: Callable[[DataWorksClient], T]) -> T:
+        """Call a function that asks this client something else, in a thread, and return what it returns."""
+        return await self._threads.run(partial(function, self._client))
 
     async def _end(self) -> None:
         task, self._task = self._task, None
@@ -171,7 +179,7 @@ class Watcher:
             error.__cause__ = wait.error
             wait.future.set_exception(error)
             return
-        pause = poll_interval_for(now - wait.started, wait.poll_interval)
+        pause = wait.poll_interval if wait.steadily else poll_interval_for(now - wait.started, wait.poll_interval)
         wait.earliest = min(now + pause / 2, wait.deadline)
         wait.latest = min(now + pause * random.uniform(0.9, 1.0), wait.deadline)
         self._changed.set()

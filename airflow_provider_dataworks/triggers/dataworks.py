@@ -15,10 +15,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, DIJobWaitTimeout
-from airflow_provider_dataworks.triggers._events import event_for, not_understood, outcome_of, report_of
+from airflow_provider_dataworks.triggers._events import event_for, not_understood, outcome_of, proof_of, report_of
 from airflow_provider_dataworks.triggers._threads import Threads
 
-__all__ = ["DIJobStatusTrigger", "not_understood", "outcome_of", "report_of"]
+__all__ = ["DIJobStatusTrigger", "not_understood", "outcome_of", "proof_of", "report_of"]
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ class DIJobStatusTrigger(BaseTrigger):
     :param deadline: epoch seconds at which the wait ends in ``DIJobWaitTimeout``; survives a restart of the triggerer.
     :param poll_interval: seconds between looks, to begin with.
     :param report: passed on in the event, for the task's result.
+    :param proof: what a job that runs has to show before the wait ends, as ``ProofRules`` of :mod:`.client.proof` in a
+        dict; the event tells what it has shown.
     """
 
     di_job_id: Any
@@ -61,6 +63,7 @@ class DIJobStatusTrigger(BaseTrigger):
     deadline: Any
     poll_interval: Any
     report: Any
+    proof: Any
 
     # Old name to new name, for rows that an earlier release wrote.
     RENAMED: ClassVar[Mapping[str, str]] = {}
@@ -73,6 +76,7 @@ class DIJobStatusTrigger(BaseTrigger):
         "deadline",
         "poll_interval",
         "report",
+        "proof",
     )
 
     DEFAULTS: ClassVar[Mapping[str, Any]] = {
@@ -82,6 +86,7 @@ class DIJobStatusTrigger(BaseTrigger):
         "fail_on": ["Failed", "Stopped", "Finished"],
         "poll_interval": 30,
         "report": {},
+        "proof": {},
     }
 
     # Seconds until the first look: Airflow marks a task failed whose trigger fires while its worker is still going
@@ -110,41 +115,52 @@ class DIJobStatusTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and tell the outcome in one event; it raises nothing, whatever the trigger was made of."""
-        outcome = await self._outcome()
-        yield TriggerEvent(event_for(outcome, self.report))  # type: ignore[no-untyped-call]
+        outcome, proof = await self._outcome()
+        yield TriggerEvent(event_for(outcome, self.report, proof))  # type: ignore[no-untyped-call]
 
-    async def _outcome(self) -> Any:
+    async def _outcome(self) -> tuple[Any, Any]:
+        """Return the job, or the error that the wait ended in, and what the job has shown besides."""
         arguments, shared_clients = await _loaded("_arguments"), await _loaded("_shared_clients")
         job_id = conn_id = None
         try:
             wait = arguments.checked(self._fields(), self._unknown)
             job_id, conn_id = wait.di_job_id, wait.dataworks_conn_id
-            left = wait.deadline - time.time()
+            left = wait.deadline + wait.proof.longest - time.time()
             async with shared_clients.watcher_of(conn_id, wait.project_id, seconds_left=left) as watcher:
                 job = await self._waited(watcher, wait)
-                if not wait.is_for_a_start:
-                    return job
-                try:
-                    # Reads may lag behind a start, and show the time before; one look is no proof.
-                    return await self._waited(watcher, wait)
-                except DIJobWaitTimeout as error:
-                    if error.last_status in (None, *wait.verdict.accept):
-                        return job  # there was no time for another look
-                    raise
+                if wait.is_for_a_start:
+                    job = await self._looked_at_again(watcher, wait, job)
+                if not wait.proof.is_asked_for:
+                    return job, None
+                prove = (await _loaded("_proof")).prove
+                return job, await prove(watcher, wait, **self._timing(wait))
         except DataWorksError as error:
             error.conn_id = error.conn_id or conn_id
             error.di_job_id = error.di_job_id or job_id
-            return error
+            return error, None
         except Exception as error:
             # A mistake of this package's, or of what it stands on: the traceback stays in this log.
             log.exception("The wait for DI job %s ended in an error that nobody expected.", job_id)
             text = f"the wait ended in an error that nobody expected ({type(error).__name__})."
-            return DataWorksPermanentError(text, di_job_id=job_id, conn_id=conn_id, **CATALOG["wait-broken"].kwargs)
+            info = CATALOG["wait-broken"]
+            return DataWorksPermanentError(text, di_job_id=job_id, conn_id=conn_id, **info.kwargs), None
 
     async def _waited(self, watcher: Any, wait: Any) -> Any:
         """Return the job once it is where it is wanted."""
-        timing = {
+        left = wait.deadline - time.time()
+        return await watcher.wait(wait.di_job_id, wait.verdict, seconds_left=left, **self._timing(wait))
+
+    async def _looked_at_again(self, watcher: Any, wait: Any, job: Any) -> Any:
+        """Wait once more for a start: reads may lag behind one, and show the time before; one look is no proof."""
+        try:
+            return await self._waited(watcher, wait)
+        except DIJobWaitTimeout as error:
+            if error.last_status in (None, *wait.verdict.accept):
+                return job  # there was no time for another look
+            raise
+
+    def _timing(self, wait: Any) -> dict[str, float]:
+        return {
             "poll_interval": min(wait.poll_interval, self.longest_poll_interval),
             "first_look": self.first_look,
         }
-        return await watcher.wait(wait.di_job_id, wait.verdict, seconds_left=wait.deadline - time.time(), **timing)
