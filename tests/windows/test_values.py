@@ -94,6 +94,20 @@ def test_moments_of_any_zone_are_one_moment() -> None:
     assert not window.contains(window.local(second))
 
 
+def test_the_last_opening_before_a_repeated_hour_is_that_of_its_end() -> None:
+    """All of an hour that comes twice opens the first time, what comes later in it on the clock, too."""
+    missed = []
+    for cron, zone, moment, opened in (
+        ("*/15 1-3 * * *", "America/New_York", "2016-11-06T06:39:43", "2016-11-06T05:45:00"),
+        ("30 1-3 * * SUN", "Africa/Casablanca", "2015-10-25T02:28:16", "2015-10-25T01:30:00"),
+        ("*/20 * * * *", "Australia/Lord_Howe", "2026-04-04T15:05:00", "2026-04-04T14:40:00"),
+    ):
+        at, wanted = (datetime.fromisoformat(f"{text}+00:00") for text in (moment, opened))
+        if (found := MaintenanceWindow(cron, 60, zone).openings.until(at)) != wanted:
+            missed.append((cron, zone, found))
+    assert missed == []
+
+
 def test_a_freeze_without_end_leaves_no_opening() -> None:
     """``next`` says so instead of searching for ever, and time outside its calendar has no openings."""
     window = MaintenanceWindow("0 2 * * *", 60, "UTC", [("2026-01-01", "9999-12-31"), ("0001-01-01", "2025-12-30")])
