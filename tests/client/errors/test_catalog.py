@@ -189,7 +189,9 @@ def test_what_the_older_api_version_cannot_do_says_so(set_up: Callable[..., None
     with pytest.raises(DataWorksInvalidRequest) as of_rules:
         hook.check_alarm_rule(rule)
 
-    assert misses_of(of_metrics.value, "needs-2024", "ListDIJobMetrics of DI job 11668 failed: API 2020-05-18 has") == []
+    assert (
+        misses_of(of_metrics.value, "needs-2024", "ListDIJobMetrics of DI job 11668 failed: API 2020-05-18 has") == []
+    )
     assert misses_of(of_rules.value, "alarm-rule-not-safe", "alarm rule 7 would be damaged by it") == []
 
 
