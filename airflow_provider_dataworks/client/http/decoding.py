@@ -26,10 +26,20 @@ class Decoded(dict[str, Any]):
     """
     What an answer says, as safe values.
 
-    :param exact: whether each text and number in it is as it came, so that it may be sent back.
+    :ivar told: the same as it came, where that can be said; only to see whether a part of it may be sent back.
     """
 
-    exact = False
+    told: Payload | None = None
+
+    def is_exact(self, part: object, *path: str | int) -> bool:
+        """Say whether each text and number of a part, which stands at this path, is as it came."""
+        told: Any = self.told
+        try:
+            for step in path:
+                told = told[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+        return bool(told == part)
 
 
 _MOST_VALUES = 100_000  # that an answer may hold, about; a page of 100 DI jobs holds a thousand or two
@@ -85,7 +95,7 @@ def _decoded(found: dict[str, Any], altered: bool) -> Decoded:
     if isinstance(log := found.get("Log"), str):  # GetDIJobLog's: the one text that is made of lines
         found["Log"] = log.splitlines()[-_MOST_LINES:]
     payload = Decoded(json_value(found, LONGEST_TEXT))
-    payload.exact = not altered and payload == found
+    payload.told = None if altered else found
     return payload
 
 

@@ -137,8 +137,9 @@ def read_alarm_rules(action: str, payload: Payload, envelope: str, di_job_id: in
 
     :raises DataWorksUnavailable: one of the rules cannot be read, or is of another job.
     """
-    rows = _rows(action, payload, envelope, "DIJobAlarmRules")
-    rules = tuple(_alarm_rule(action, payload, row, di_job_id) for row in rows)
+    name = "DIJobAlarmRules"
+    rows = enumerate(_rows(action, payload, envelope, name))
+    rules = tuple(_alarm_rule(action, payload, row, di_job_id, (envelope, name, number)) for number, row in rows)
     return Listed(rules, read_total(action, payload, envelope))
 
 
@@ -151,13 +152,15 @@ def read_alarm_rule(action: str, payload: Payload, rule_id: int, di_job_id: int)
     fields = payload.get("DIAlarmRule")
     if not isinstance(fields, Mapping):
         raise incomplete(action, "there is no DIAlarmRule", payload)
-    rule = _alarm_rule(action, payload, fields, di_job_id)
+    rule = _alarm_rule(action, payload, fields, di_job_id, ("DIAlarmRule",))
     if rule.id != rule_id:
         raise incomplete(action, f"it is about alarm rule {rule.id}, but {rule_id} was asked for", payload)
     return rule
 
 
-def _alarm_rule(action: str, payload: Payload, fields: Payload, di_job_id: int) -> AlarmRule:
+def _alarm_rule(
+    action: str, payload: Payload, fields: Payload, di_job_id: int, path: tuple[str | int, ...]
+) -> AlarmRule:
     # 2024-05-18 has both names of the id; the second is the older.
     rule_id = whole_number(fields.get("DIAlarmRuleId") if fields.get("Id") in (None, "") else fields.get("Id"))
     enabled = {"true": True, "false": False}.get((text(fields, "Enabled", longest=_LONGEST_WORD) or "").lower())
@@ -174,7 +177,7 @@ def _alarm_rule(action: str, payload: Payload, fields: Payload, di_job_id: int) 
         metric=text(fields, "MetricType", longest=_LONGEST_WORD),
         fingerprint=fingerprint_of(fields),
         whole=fields,
-        exact=isinstance(payload, Decoded) and payload.exact,
+        exact=isinstance(payload, Decoded) and payload.is_exact(fields, *path),
     )
 
 
