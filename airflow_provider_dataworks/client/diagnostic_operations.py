@@ -102,13 +102,14 @@ class Diagnostics20200518:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-listdialarmrules"""
         job_id = int64(di_job_id, "di_job_id")
         read = partial(read_alarm_rules, envelope="DIAlarmRulePaging", di_job_id=job_id)
-        return _form("ListDIAlarmRules", {"DIJobId": job_id, **_page(page)}, read, di_job_id=job_id)
+        params = {"DIJobId": job_id, **_page(page)}
+        return _form("ListDIAlarmRules", params, read, di_job_id=job_id, confidential=True)
 
     def GetDIAlarmRule(self, rule: AlarmRule) -> Call[AlarmRule]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-getdialarmrule"""
         rule_id, job_id = _ids(rule)
         read = partial(read_alarm_rule, rule_id=rule_id, di_job_id=job_id)
-        return _form("GetDIAlarmRule", {"DIAlarmRuleId": rule_id}, read, di_job_id=job_id)
+        return _form("GetDIAlarmRule", {"DIAlarmRuleId": rule_id}, read, di_job_id=job_id, confidential=True)
 
     def UpdateDIAlarmRule(self, rule: AlarmRule, enabled: bool) -> Call[str]:
         """
@@ -179,7 +180,7 @@ class Diagnostics20240518:
         job_id = int64(di_job_id, "di_job_id")
         read = partial(read_alarm_rules, envelope=PAGING, di_job_id=job_id)
         params = {"JobId": job_id, "DIAlarmRuleId": rule_id, **_page(page)}
-        return _query("ListDIAlarmRules", params, read, di_job_id=job_id)
+        return _query("ListDIAlarmRules", params, read, di_job_id=job_id, confidential=True)
 
     def UpdateDIAlarmRule(self, rule: AlarmRule, enabled: bool) -> Call[str]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2024-05-18-updatedialarmrule"""

@@ -46,7 +46,7 @@ class Call(Generic[T]):
     :param read: takes action and payload of a good answer and returns what the caller wants.
     :param changes: whether the call changes something, so that it must not be repeated blindly.
     :param di_job_id: the DI job it is about, for messages.
-    :param confidential: whether its parameters hold secrets, so that no error may quote what came back.
+    :param confidential: whether parameters or answer hold secrets, so that no error may quote what came back.
     """
 
     action: str

@@ -132,7 +132,7 @@ def parse(action: str, di_job_id: int | None, reply: Reply, *, quoted: bool = Tr
     """
     Read an answer.
 
-    :param quoted: whether an error may hold the service's own message, which may repeat parameters of the call.
+    :param quoted: whether an error may hold the service's own message, which may repeat what was sent.
     :return: the payload of a good answer.
     :raises DataWorksError: of the class that code, message and HTTP status together mean.
     """
@@ -157,7 +157,7 @@ def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, q
     message = text(payload, "Message", "message", "ErrorMessage", "errorMessage") or ""
     found = meaning(code, reply.status, message)
     if not quoted:
-        message = f"{found.title}; the service's own message is not shown, since it may repeat what was sent."
+        message = f"{found.title}; the service's own words are not shown, since they may hold secrets."
     if code in ("SignatureDoesNotMatch", "IncompleteSignature"):
         # The service echoes the string to sign here, with every parameter of the older signature in it, the token too.
         message = "the signature the service calculated is not the one that was sent."
