@@ -144,7 +144,7 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class AlarmRuleChange:
     """
-    How the switching of an alarm rule went.
+    How the switching of an alarm rule went; as the rule in it, it cannot be stored.
 
     :param outcome: CHANGED: it was switched; ALREADY: it was as wanted; GONE: there is no such rule any more; EDITED:
         somebody changed its settings since it was remembered, and it was left as it is.
