@@ -17,6 +17,8 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base, wait_random_exponential
 
 from airflow_provider_dataworks.client.config import ClientConfig
+from airflow_provider_dataworks.client.diagnostic_client import DiagnosticClient
+from airflow_provider_dataworks.client.diagnostic_operations import DIAGNOSTICS
 from airflow_provider_dataworks.client.errors import named_errors
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.http.responses import incomplete, read_answer
@@ -35,9 +37,9 @@ PATIENCE = 45.0  # seconds of waiting in one call, all its tries together; past 
 _MOST_THIN_PAGES = 20
 
 
-class DataWorksClient:
+class DataWorksClient(DiagnosticClient):
     """
-    A client for one account at one endpoint, for all threads.
+    A client for one account at one endpoint, for all threads; how a job runs, it tells by :class:`.DiagnosticClient`.
 
     :param config: endpoint, API version and limits.
     :param session: sends its calls.
@@ -57,7 +59,7 @@ class DataWorksClient:
         patience: float = PATIENCE,
         conn_id: str | None = None,
     ) -> None:
-        self.api = APIS[config.api_version]
+        self.api, self.diagnostics = APIS[config.api_version], DIAGNOSTICS[config.api_version]
         self.clock, self.sleep, self.patience, self.session = clock, sleep, patience, session
         self._conn_id, self._host = conn_id, urlsplit(config.endpoint).netloc
 

@@ -46,16 +46,18 @@ class Call(Generic[T]):
     :param read: takes action and payload of a good answer and returns what the caller wants.
     :param changes: whether the call changes something, so that it must not be repeated blindly.
     :param di_job_id: the DI job it is about, for messages.
+    :param confidential: whether parameters or answer hold secrets, so that no error may quote what came back.
     """
 
     action: str
     version: str
     method: str
     in_query: bool
-    params: Mapping[str, str]
+    params: Mapping[str, str] = field(repr=False)
     read: Callable[[str, Payload], T] = field(repr=False)
     changes: bool = False
     di_job_id: int | None = None
+    confidential: bool = False
 
 
 def _start_settings(start_time: int | None, force_to_rerun: bool | None) -> dict[str, object]:

@@ -153,10 +153,11 @@ def _either(connection: Connection, extra: Mapping[str, Any], field: str) -> str
 
 def mask(keys: Credentials) -> None:
     """Have Airflow mask keys in logs; asks Airflow and waits for it, so never on an event loop."""
-    _mask_all(filter(None, (keys.access_key_secret, keys.security_token)))
+    mask_all(filter(None, (keys.access_key_secret, keys.security_token)))
 
 
-def _mask_all(secrets: Iterable[str]) -> None:
+def mask_all(secrets: Iterable[str]) -> None:
+    """Have Airflow mask texts in logs; see :func:`mask`."""
     for secret in secrets:
         # Also as a URL spells it: with the older signature libraries may log one.
         for spelled in (secret, quote(secret, safe="~"), quote(quote(secret, safe="~"), safe="~")):
@@ -175,7 +176,7 @@ def read_from_airflow(hook: type[BaseHook], conn_id: str) -> Account:
         connection = hook.get_connection(conn_id)
         found = connection.extra_dejson
     extra = checked_extra(found)
-    _mask_all(secrets_of(connection, extra))
+    mask_all(secrets_of(connection, extra))
     return _logged(conn_id, read_account(connection, extra, lambda: own_keys(read_from_airflow, hook, conn_id)))
 
 

@@ -18,12 +18,19 @@ from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult
 from airflow_provider_dataworks.client.proof import Proof, ProofRules, prove
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
-from airflow_provider_dataworks.hooks._connection import Account, mask, read_from_airflow, read_in_event_loop
+from airflow_provider_dataworks.hooks._connection import (
+    Account,
+    mask,
+    mask_all,
+    read_from_airflow,
+    read_in_event_loop,
+)
+from airflow_provider_dataworks.hooks._diagnostics import DiagnosticsMixin
 from airflow_provider_dataworks.values import seconds
 from airflow_provider_dataworks.version_compat import AirflowException, BaseHook
 
 
-class DataWorksHook(BaseHook):
+class DataWorksHook(DiagnosticsMixin, BaseHook):
     """
     Talk to Alibaba Cloud DataWorks about DI jobs (real-time synchronization jobs of Data Integration).
 
@@ -49,7 +56,7 @@ class DataWorksHook(BaseHook):
     def __init__(self, dataworks_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataworks_conn_id = dataworks_conn_id
-        self._mask = mask
+        self._mask, self._mask_all = mask, mask_all
 
     @cached_property
     def account(self) -> Account:
@@ -72,7 +79,7 @@ class DataWorksHook(BaseHook):
         with named_errors(self.dataworks_conn_id):
             account = await read_in_event_loop(type(self), self.dataworks_conn_id, run_in_loop)
         # Keys that are renewed later are not masked: Airflow is told of them in a way that would block the loop.
-        self._mask = lambda keys: None
+        self._mask, self._mask_all = lambda keys: None, lambda secrets: None
         self.__dict__["account"] = account
         return account
 

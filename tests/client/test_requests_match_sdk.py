@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from collections.abc import Callable
@@ -12,12 +13,14 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 from airflow_limits import needs_vendor_sdk
-from fake_dataworks import ENDPOINT, JOB, KEY_ID, PROJECT, SECRET, TOKEN, Clock, FakeDataWorks
+from fake_dataworks import ENDPOINT, JOB, KEY_ID, PROJECT, SECRET, TOKEN, Clock, FakeDataWorks, answer
 
 from airflow_provider_dataworks.client.auth.cache import CredentialCache
 from airflow_provider_dataworks.client.auth.credentials import Credentials, StaticCredentials
 from airflow_provider_dataworks.client.auth.signing import ACS3, RPC, SIGNATURES
-from airflow_provider_dataworks.client.config import API_2020, API_VERSIONS, ClientConfig
+from airflow_provider_dataworks.client.config import API_2020, API_2024, API_VERSIONS, ClientConfig
+from airflow_provider_dataworks.client.diagnostic_operations import DIAGNOSTICS
+from airflow_provider_dataworks.client.diagnostics import AlarmRule
 from airflow_provider_dataworks.client.http.rate_limit import RateLimiter
 from airflow_provider_dataworks.client.http.session import Session
 from airflow_provider_dataworks.client.operations import APIS, Api, Call
@@ -41,6 +44,36 @@ OPERATIONS: dict[str, Callable[[Api], Call[Any]]] = {
     "list-named": lambda api: api.ListDIJobs(PROJECT, ODD_NAME, 2),
     "projects": lambda api: api.ListProjects(),
 }
+RULE = AlarmRule(
+    id=45242,
+    di_job_id=JOB,
+    exact=True,
+    whole={
+        "DIAlarmRuleId": 45242,
+        "Description": ODD_NAME,
+        "Enabled": True,
+        "MetricType": "Delay",
+        "NotificationSettings": {
+            "InhibitionInterval": 5,
+            "NotificationChannels": [{"Channels": ["Ding", "Mail"], "Severity": "Warning"}],
+            "NotificationReceivers": [{"ReceiverType": "DingToken", "ReceiverValues": ["a+/=&中%41"]}],
+        },
+        "TriggerConditions": [{"Duration": 10, "Severity": "Warning", "Threshold": 600}],
+    },
+)
+NEW, OLD = DIAGNOSTICS[API_2024], DIAGNOSTICS[API_2020]
+DIAGNOSTIC_CALLS: list[Call[Any]] = [
+    NEW.ListDIJobMetrics(JOB, ["delayTime", "speedRecordsRead"], 1_790_000_000, 1_790_000_600.5),
+    NEW.ListDIJobEvents(JOB, "Failover", 1_790_000_000.7, 1_790_000_600, 2),
+    NEW.ListDIJobRunDetails(JOB, 1),
+    NEW.GetDIJobLog(JOB, 3),
+    NEW.ListDIAlarmRules(JOB, 1),
+    NEW.GetDIAlarmRule(RULE),
+    NEW.UpdateDIAlarmRule(RULE, False),
+    OLD.ListDIAlarmRules(JOB, 2),
+    OLD.GetDIAlarmRule(RULE),
+    OLD.UpdateDIAlarmRule(RULE, False),
+]
 operations = pytest.mark.parametrize("operation", OPERATIONS)
 versions = pytest.mark.parametrize("version", API_VERSIONS)
 
@@ -82,6 +115,7 @@ def session_with(dataworks: FakeDataWorks, signature: str = ACS3, token: str | N
 def sent_by_us(call: Call[Any], signature: str, token: str | None) -> Wire:
     """Send a call with our transport and return what left it."""
     dataworks = FakeDataWorks(Clock(), version=call.version)
+    dataworks.script(call.action, answer(200, b"{}"))
     session_with(dataworks, signature, token, api_version=call.version).send(call)
     request = dataworks.heard[0].request
     target = request.extensions.get("target", request.url.raw_path).decode()
@@ -114,6 +148,13 @@ def sent_by_the_sdk(call: Call[Any], monkeypatch: pytest.MonkeyPatch) -> Wire:
         "GetDIJob": "get_dijob",
         "ListDIJobs": "list_dijobs",
         "ListProjects": "list_projects",
+        "ListDIJobMetrics": "list_dijob_metrics",
+        "ListDIJobEvents": "list_dijob_events",
+        "ListDIJobRunDetails": "list_dijob_run_details",
+        "GetDIJobLog": "get_dijob_log",
+        "ListDIAlarmRules": "list_dialarm_rules",
+        "GetDIAlarmRule": "get_dialarm_rule",
+        "UpdateDIAlarmRule": "update_dialarm_rule",
     }[call.action]
     getattr(client, f"{method}_with_options")(request, runtime)
     body = seen[0].body
@@ -124,9 +165,32 @@ def sent_by_the_sdk(call: Call[Any], monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 def _as_model_value(name: str, value: str) -> object:
     # The SDK's models take structures and write them as JSON themselves.
-    if name == "RealtimeStartSettings":
+    if name in ("RealtimeStartSettings", "MetricName", "NotificationSettings", "TriggerConditions"):
         return json.loads(value)
     return {"true": True, "false": False}.get(value, value)
+
+
+def signed_names(wire: Wire) -> list[str]:
+    """Return the headers that a request says are signed."""
+    return wire.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+
+
+def acs3_of(wire: Wire) -> str:
+    """Return the Authorization that the SDK's signer comes to for what we sent."""
+    utils = importlib.import_module("alibabacloud_tea_openapi.utils").Utils
+    request = importlib.import_module("darabonba.request").DaraRequest()
+    request.method, request.pathname, request.query = wire.method, wire.path, wire.query
+    request.headers = {name: wire.headers[name] for name in signed_names(wire)}
+    payload_hash = utils.hex_encode(utils.hash(wire.body.encode(), ACS3))
+    found: str = utils.get_authorization(request, ACS3, payload_hash, KEY_ID, SECRET)
+    return found
+
+
+def spelled_alike(params: dict[str, str]) -> dict[str, str]:
+    """Return parameters as both spell them: the SDK writes Python's True, and lists that nobody filled."""
+    return {
+        name: {"True": "true", "False": "false"}.get(value, value) for name, value in params.items() if value != "[]"
+    }
 
 
 @versions
@@ -134,20 +198,12 @@ def _as_model_value(name: str, value: str) -> object:
 @pytest.mark.parametrize("token", [None, TOKEN], ids=["key", "token"])
 def test_the_sdk_signs_our_acs3_requests_alike(version: str, operation: str, token: str | None):
     """The SDK's signer, given what we sent, comes to the Authorization that we sent."""
-    models = importlib.import_module("darabonba.request")
-    utils = importlib.import_module("alibabacloud_tea_openapi.utils").Utils
     wire = sent_by_us(OPERATIONS[operation](APIS[version]), ACS3, token)
-    signed_names = wire.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    request = models.DaraRequest()
-    request.method, request.pathname, request.query = wire.method, wire.path, wire.query
-    request.headers = {name: wire.headers[name] for name in signed_names}
-    payload_hash = utils.hex_encode(utils.hash(wire.body.encode(), ACS3))
-    expected = utils.get_authorization(request, ACS3, payload_hash, KEY_ID, SECRET)
     must_be_signed = {name for name in wire.headers if name in ("host", "content-type") or name.startswith("x-acs-")}
 
-    assert wire.headers["authorization"] == expected
-    assert wire.headers["x-acs-content-sha256"] == payload_hash
-    assert set(signed_names) == must_be_signed
+    assert wire.headers["authorization"] == acs3_of(wire)
+    assert wire.headers["x-acs-content-sha256"] == hashlib.sha256(wire.body.encode()).hexdigest()
+    assert set(signed_names(wire)) == must_be_signed
     assert wire.headers.get("x-acs-security-token") == token
 
 
@@ -174,20 +230,35 @@ def test_method_and_place_of_parameters_are_the_sdks(version: str, operation: st
     call = OPERATIONS[operation](APIS[version])
     ours, theirs = sent_by_us(call, ACS3, None), sent_by_the_sdk(call, monkeypatch)
 
-    def spelled_alike(params: dict[str, str]) -> dict[str, str]:
-        # The SDK writes Python's True where the documented spelling is lower case, and lists that nobody filled.
-        return {
-            name: {"True": "true", "False": "false"}.get(value, value)
-            for name, value in params.items()
-            if value != "[]"
-        }
-
     assert (ours.method, ours.path) == (theirs.method, theirs.path)
     assert spelled_alike(ours.query) == spelled_alike(theirs.query)
     assert spelled_alike(ours.form) == spelled_alike(theirs.form)
     assert ours.headers.get("content-type") == theirs.headers.get("content-type")
     for name in ("host", "accept", "x-acs-action", "x-acs-version"):
         assert ours.headers[name] == theirs.headers[name]
+
+
+def test_questions_about_how_a_job_runs_are_the_sdks(monkeypatch: pytest.MonkeyPatch):
+    """Of each, in its version: method, place and every parameter; and both signatures are the SDK's."""
+    utils = importlib.import_module("alibabacloud_tea_openapi.utils").Utils
+    misses = []
+    for call in DIAGNOSTIC_CALLS:
+        ours, theirs = sent_by_us(call, ACS3, None), sent_by_the_sdk(call, monkeypatch)
+        older = sent_by_us(call, RPC, None)
+        query = older.query
+        signature = query.pop("Signature")
+        checks = {
+            "method": ours.method == theirs.method,
+            "query": spelled_alike(ours.query) == spelled_alike(theirs.query),
+            "form": spelled_alike(ours.form) == spelled_alike(theirs.form),
+            "type": ours.headers.get("content-type") == theirs.headers.get("content-type"),
+            "names": all(ours.headers[name] == theirs.headers[name] for name in ("x-acs-action", "x-acs-version")),
+            "signature": ours.headers["authorization"] == acs3_of(ours),
+            "older signature": signature == utils.get_rpcsignature({**query, **older.form}, older.method, SECRET),
+        }
+        misses += [(call.version, call.action, name, ours, theirs) for name, good in checks.items() if not good]
+
+    assert misses == []
 
 
 @versions

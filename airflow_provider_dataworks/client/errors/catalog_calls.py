@@ -110,6 +110,24 @@ CALLS: tuple[ErrorInfo, ...] = (
         "for others. If it is right, check region and host.",
     ),
     ErrorInfo(
+        anchor="needs-2024",
+        error=DataWorksInvalidRequest,
+        title="Not in API 2020-05-18",
+        cause="Metrics, events, run details and logs of a DI job exist in API 2024-05-18 only, and the connection has "
+        "the older one.",
+        remedy="Set api_version to 2024-05-18 on the connection, or leave out what needs it: max_lag, and what is told "
+        "of tables, events and logs.",
+    ),
+    ErrorInfo(
+        anchor="alarm-rule-not-safe",
+        error=DataWorksInvalidRequest,
+        title="An alarm rule cannot be switched safely",
+        cause="In API 2020-05-18 a change replaces the whole rule, and the service does not show all of it, such as "
+        "masked receivers.",
+        remedy="Switch the rule in the DataWorks console, set api_version to 2024-05-18 on the connection, which "
+        "switches a rule alone, or leave its alarms on.",
+    ),
+    ErrorInfo(
         anchor="wrong-region",
         error=DataWorksInvalidRequest,
         title="No DataWorks API in this region",

@@ -21,7 +21,29 @@ from airflow_provider_dataworks.values import DEEPEST, json_value, plain_text
 
 Payload = Mapping[str, Any]
 
+
+class Decoded(dict[str, Any]):
+    """
+    What an answer says, as safe values.
+
+    :ivar told: the same as it came, where that can be said; only to see whether a part of it may be sent back.
+    """
+
+    told: Payload | None = None
+
+    def is_exact(self, part: object, *path: str | int) -> bool:
+        """Say whether each text and number of a part, which stands at this path, is as it came."""
+        told: Any = self.told
+        try:
+            for step in path:
+                told = told[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+        return bool(told == part)
+
+
 _MOST_VALUES = 100_000  # that an answer may hold, about; a page of 100 DI jobs holds a thousand or two
+_MOST_LINES = 2_000  # the last ones of a log
 LONGEST_TEXT = 10_000  # characters of any one text of an answer
 MOST_CLOCK_SKEW = 86_400.0  # seconds that a clock may be off and still be corrected by the service's
 _LONGEST_WAIT = 30 * 86_400.0  # seconds
@@ -64,9 +86,17 @@ def decode(reply: Reply) -> Payload | None:
         return None
     try:
         found = _from_xml(body) if is_xml else json.loads(body, **_JSON)
-        return json_value(found, LONGEST_TEXT) if isinstance(found, dict) else None
+        return _decoded(found, is_xml or "\ufffd" in body) if isinstance(found, dict) else None
     except (ValueError, RecursionError, expat.ExpatError):
         return None
+
+
+def _decoded(found: dict[str, Any], altered: bool) -> Decoded:
+    if isinstance(log := found.get("Log"), str):  # GetDIJobLog's: the one text that is made of lines
+        found["Log"] = log.splitlines()[-_MOST_LINES:]
+    payload = Decoded(json_value(found, LONGEST_TEXT))
+    payload.told = None if altered else found
+    return payload
 
 
 def _one_value_a_name(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def read_answer(call: Call[T], reply: Reply) -> T:
         any answer to a call that changes something by which it may have had its effect.
     """
     try:
-        payload = parse(call.action, call.di_job_id, reply)
+        payload = parse(call.action, call.di_job_id, reply, quoted=not call.confidential)
     except DataWorksError as error:
         if call.changes and not isinstance(error, DataWorksUnavailable) and not is_refusal(reply):
             raise _without_verdict(error) from None
@@ -128,10 +128,11 @@ def _without_verdict(error: DataWorksError) -> DataWorksUnavailable:
     )
 
 
-def parse(action: str, di_job_id: int | None, reply: Reply) -> Payload:
+def parse(action: str, di_job_id: int | None, reply: Reply, *, quoted: bool = True) -> Payload:
     """
     Read an answer.
 
+    :param quoted: whether an error may hold the service's own message, which may repeat what was sent.
     :return: the payload of a good answer.
     :raises DataWorksError: of the class that code, message and HTTP status together mean.
     """
@@ -148,12 +149,15 @@ def parse(action: str, di_job_id: int | None, reply: Reply) -> Payload:
         raise _without_payload(action, di_job_id, reply)
     if _is_good(reply, payload):
         return payload
-    raise _error(action, di_job_id, reply, payload, error_code(payload))
+    raise _error(action, di_job_id, reply, payload, quoted)
 
 
-def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, code: str | None) -> DataWorksError:
+def _error(action: str, di_job_id: int | None, reply: Reply, payload: Payload, quoted: bool) -> DataWorksError:
+    code = error_code(payload)
     message = text(payload, "Message", "message", "ErrorMessage", "errorMessage") or ""
     found = meaning(code, reply.status, message)
+    if not quoted:
+        message = f"{found.title}; the service's own words are not shown, since they may hold secrets."
     if code in ("SignatureDoesNotMatch", "IncompleteSignature"):
         # The service echoes the string to sign here, with every parameter of the older signature in it, the token too.
         message = "the signature the service calculated is not the one that was sent."

@@ -184,8 +184,10 @@ class Session(httpx.BaseTransport):
         info = network_error(error, sent=sent, by_proxy=by_proxy)
         if isinstance(error, httpx.DecodingError):
             info = CATALOG["unreadable-answer"]
+        # The library quotes what it could not read, such as an echo of the request, or a piece of the answer.
+        why = type(error).__name__ if call.confidential else f"{type(error).__name__}: {error}"
         return DataWorksUnavailable(
-            f"{what} {self._headers['host']}: {type(error).__name__}: {error}",
+            f"{what} {self._headers['host']}: {why}",
             sent=sent,
             action=call.action,
             di_job_id=call.di_job_id,

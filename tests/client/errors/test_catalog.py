@@ -18,6 +18,7 @@ from red_tasks import a_block, error_of, log_of_failure, misses_of
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.auth import sts
 from airflow_provider_dataworks.client.auth.answers import row_for
+from airflow_provider_dataworks.client.diagnostics import AlarmRule
 from airflow_provider_dataworks.client.errors import codes
 from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 from airflow_provider_dataworks.client.errors.catalog_credentials import CREDENTIALS
@@ -179,6 +180,21 @@ def test_an_error_of_the_hook_names_connection_and_endpoint(set_up: Callable[...
     assert (of_the_connection.value.conn_id, of_the_connection.value.endpoint) == ("dataworks_default", None)
 
 
+def test_what_the_older_api_version_cannot_do_says_so(set_up: Callable[..., None]) -> None:
+    """Before anything is sent, and with the version that can."""
+    set_up({})
+    hook, rule = DataWorksHook(), AlarmRule(id=7, di_job_id=JOB)
+    with pytest.raises(DataWorksInvalidRequest) as of_metrics:
+        hook.job_metrics(JOB, ["delayTime"], start=1, end=2)
+    with pytest.raises(DataWorksInvalidRequest) as of_rules:
+        hook.check_alarm_rule(rule)
+
+    assert (
+        misses_of(of_metrics.value, "needs-2024", "ListDIJobMetrics of DI job 11668 failed: API 2020-05-18 has") == []
+    )
+    assert misses_of(of_rules.value, "alarm-rule-not-safe", "alarm rule 7 would be damaged by it") == []
+
+
 # Some of them met by real tasks, in whose log the error stands once and whole: it is retryable, about a job that is
 # down, from a sensor, about several jobs, or has crossed the database.
 
@@ -279,6 +295,7 @@ def test_every_entry_is_met_by_a_test() -> None:
     """An entry that nothing can end in would be a promise nobody keeps; those about keys have tests of their own."""
     elsewhere = {"end-not-accepted", "left-down", "connection-unreadable", "mixed-versions", "work-on-a-running-job"}
     elsewhere |= {"trigger-not-understood", "wait-broken", "restart-not-begun", "stop-without-restart"}
+    elsewhere |= {"needs-2024", "alarm-rule-not-safe"}
     met = {row[0] for row in TASKS} | elsewhere
 
     assert met - set(CATALOG) == set()
