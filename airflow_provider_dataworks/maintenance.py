@@ -32,16 +32,14 @@ __all__ = ["DIJobMaintenance", "MaintenanceWindow", "jobs_stopped", "overrun_ale
 
 jobs_stopped = maintenance_checks.jobs_stopped
 
-# A restart goes on trying for about five hours, soon at first and then every ten minutes: a job that stays down is the
-# one thing that may not happen.
+# A restart goes on trying for about five hours: a job that stays down is the one thing that may not happen.
 _RESTART = {
     "retries": 30,
     "retry_delay": timedelta(minutes=1),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
     "poll_interval": 30,
-    # A job that has lost its place in the source's log is Running for some seconds before it fails.
-    "healthy_for": 120,
+    "healthy_for": 120,  # a job that has lost its place in the source's log runs for some seconds before it fails
 }
 # Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
 # restart that waits for that of the last run leaves jobs down.
@@ -83,8 +81,7 @@ class DIJobMaintenance(TaskGroup):
         ``ApprovalOperator``. Nobody answering within an hour counts as no, and then nothing is stopped.
     :param stop_args: further arguments of ``StopDIJobOperator``.
     :param check_args: further arguments of ``DIJobStoppedSensor``.
-    :param restart_args: further arguments of ``StartDIJobOperator``, such as ``max_lag``. A restart succeeds when the
-        job has run for two minutes; ``healthy_for`` says otherwise.
+    :param restart_args: further arguments of ``StartDIJobOperator``, such as ``max_lag``; ``healthy_for`` is 120.
     :param group_id: id of the group; the ids of ``stop`` and the others begin with it, those of your tasks do not.
     :param kwargs: arguments of Airflow's ``TaskGroup``.
     :raises ValueError: the DAG has a ``dagrun_timeout`` or ``fail_fast``.
@@ -114,6 +111,8 @@ class DIJobMaintenance(TaskGroup):
         self._window = {} if given is None else {"window": given}
         self._stop_args, self._check_args = {**_IN_ORDER, **(stop_args or {})}, {**_IN_ORDER, **(check_args or {})}
         self._restart_args = {**_RESTART, **_AT_ONCE, **(restart_args or {})}
+        if not self._restart_args.get("wait_for_completion", True):
+            self._restart_args["healthy_for"] = (restart_args or {}).get("healthy_for", 0)
 
     def __enter__(self) -> DIJobMaintenance:
         """Make the tasks before yours."""

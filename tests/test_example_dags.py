@@ -115,8 +115,9 @@ def test_the_guardian_finds_what_a_maintenance_left_down(
     name = f"broken_maintenance_{restart}".lower()
     with DAG(name, schedule=None, start_date=datetime(2026, 1, 1)) as broken:
         fast = {"poll_interval": 0.1}
+        proven = {**fast, "healthy_for": 0.1}
         with DIJobMaintenance(
-            di_job_ids=[JOB, 5], stop_args=fast, check_args={"poke_interval": 0.1}, restart_args=fast
+            di_job_ids=[JOB, 5], stop_args=fast, check_args={"poke_interval": 0.1}, restart_args=proven
         ):
             pass
     outcome, tasks = run_dag(broken)

@@ -25,7 +25,7 @@ OTHER = 11743
 FAST: dict[str, Any] = {
     "stop_args": {"poll_interval": 0.2, "retries": 0, "min_remaining": 1},
     "check_args": {"poke_interval": 0.2, "timeout": 10, "retries": 0},
-    "restart_args": {"poll_interval": 0.2, "retries": 0},
+    "restart_args": {"poll_interval": 0.2, "retries": 0, "healthy_for": 0.3},
 }
 
 
@@ -283,7 +283,14 @@ def test_what_can_never_be_right_is_refused_as_the_dag_is_made() -> None:
 
 def test_durations_of_the_restart_may_be_timedeltas(jobs: Emulator) -> None:
     """They once passed while the DAG was made, and failed the restart when the job was down."""
-    fast = {**FAST, "restart_args": {"poll_interval": timedelta(seconds=0.2), "timeout": timedelta(minutes=30)}}
+    fast = {
+        **FAST,
+        "restart_args": {
+            "poll_interval": timedelta(seconds=0.2),
+            "healthy_for": timedelta(seconds=0.3),
+            "timeout": timedelta(minutes=30),
+        },
+    }
     with a_dag("timedeltas") as dag, DIJobMaintenance(di_job_ids=[JOB, OTHER], **fast):
         pass
 

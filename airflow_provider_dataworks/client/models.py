@@ -1,18 +1,20 @@
-"""DI jobs, their statuses, and what a stop or a start is asked and answers; cheap to import, and never does I/O."""
+"""DI jobs, their statuses, and what stop, start and proof are asked and answer; cheap to import, and never does I/O."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from airflow_provider_dataworks.exceptions import DIJobFailed, catalog_kwargs
+from airflow_provider_dataworks.values import finite_number
 
 log = logging.getLogger(__name__)
 
 _MOST_UNKNOWN_STATUSES = 100
+_LATEST = 10**11  # epoch seconds; the year 5138
 
 
 class JobStatus(StrEnum):
@@ -156,3 +158,63 @@ class ChangeResult:
     sent: bool = False
     request_id: str | None = None
     not_actionable: bool = False
+
+
+@dataclass(frozen=True)
+class ProofRules:
+    """
+    What a started job has to show.
+
+    :param healthy_for: seconds that it has to run without a break.
+    :param max_lag: seconds that it may be behind its source; ``None`` where that is not asked for.
+    :param lag_timeout: seconds to wait for that, from when it was seen to be healthy.
+    :param stable_for: seconds that its lag has to be within ``max_lag``.
+    :param since: epoch seconds from which samples count; ``None``: from when the job was seen to run.
+    """
+
+    healthy_for: float = 0.0
+    max_lag: float | None = None
+    lag_timeout: float = 3600.0
+    stable_for: float = 0.0
+    since: float | None = None
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a job that runs has anything more to show."""
+        return self.healthy_for > 0 or self.max_lag is not None
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the proof may take, from when the job was to run."""
+        return self.healthy_for + (0.0 if self.max_lag is None else self.lag_timeout)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """
+    What a started job has shown.
+
+    :param running_since: epoch seconds at which it was first seen to run.
+    :param caught_up_at: epoch seconds at which it was seen to have caught up; ``None`` where that was not asked for.
+    :param lag: seconds that it was behind then.
+    :param idle: whether it was taken for caught up because there was nothing to read.
+    """
+
+    running_since: float
+    caught_up_at: float | None = None
+    lag: float | None = None
+    idle: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, given: object) -> Proof | None:
+        """Return what JSON values from a database say; ``None`` where they are none of these."""
+        if not isinstance(given, Mapping):
+            return None
+        since, until, lag = (
+            finite_number(given.get(name), 0, _LATEST) for name in ("running_since", "caught_up_at", "lag")
+        )
+        return None if since is None else cls(since, until, lag, given.get("idle") is True)

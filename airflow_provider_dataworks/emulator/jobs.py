@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any, Final
 
 INITIALIZED: Final = "Initialized"
@@ -21,6 +22,8 @@ STARTABLE: Final = frozenset({STOPPED, INITIALIZED, FAILED, FINISHED})
 DEFAULT_PROJECT_ID: Final = 1967
 LARGEST_ID: Final = 2**63 - 1
 DEFAULT_ERROR_MESSAGE: Final = "The emulated job failed as its configuration asked."
+LOST_PLACE: Final = "The position of the job is no longer in the log of its source."
+_LAGS: Final = frozenset({"start", "falls", "grows", "stuck", "stale"})
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,15 @@ class Job:
     :param start_seconds: how long the job stays ``Initialized`` after a start, in seconds.
     :param start_ends_in: the status after a start; ``"never"`` keeps the job ``Initialized`` for ever.
     :param error_message: what GetDIJob of 2020-05-18 shows while the job is ``Failed``.
+    :param lag: how far the job is behind its source while it runs: seconds, or one of ``{"start": 300, "falls": 10}``
+        (seconds it loses a second), ``{"start": 60, "grows": 2}``, ``{"stuck": 300}``, ``{"stale": 600}`` (the newest
+        sample is as old), ``"idle"`` (nothing is read, and the delay grows) and ``"missing"`` (there are no samples).
+    :param metrics_period: seconds between samples of its metrics.
+    :param tables: a list of ``{"source": "db.t", "destination": "public.t", "status": "Running", "error": ""}``.
+    :param log: lines of its log.
+    :param fails_after_start: seconds after a start for which the job is ``Running`` before it is ``Failed``.
+    :param log_retention: seconds for which its source keeps its log: a job that was down for longer, and resumes from
+        its offset, is ``Failed`` a second after it was ``Running``.
     :param effective_stops: stops that changed the job.
     :param effective_starts: starts that changed the job.
     :param stop_calls: StopDIJob calls for this job that were signed correctly, whatever was answered.
@@ -64,6 +76,12 @@ class Job:
     source_type: str = "MySQL"
     destination_type: str = "Hologres"
     owner: str = "100000001"
+    lag: Any = 0.0
+    metrics_period: float = 30.0
+    tables: Any = ()
+    log: Any = ()
+    fails_after_start: float | None = None
+    log_retention: float | None = None
     effective_stops: int = 0
     effective_starts: int = 0
     stop_calls: int = 0
@@ -97,6 +115,12 @@ SETTABLE: Final = frozenset(
         "source_type",
         "destination_type",
         "owner",
+        "lag",
+        "metrics_period",
+        "tables",
+        "log",
+        "fails_after_start",
+        "log_retention",
     }
 )
 """Fields of a job that may be configured; the others are counted by the emulator."""
@@ -155,6 +179,12 @@ def new_job(identity: object, settings: Mapping[str, Any], defaults: Mapping[str
             values[name] = job_id(value, where)
         elif kinds[name] == "float":
             values[name] = seconds(value, where)
+        elif kinds[name] == "float | None":
+            values[name] = None if value is None else seconds(value, where)
+        elif name == "lag":
+            values[name] = _checked_lag(value, where)
+        elif name in {"tables", "log"}:
+            values[name] = _checked_list(value, Mapping if name == "tables" else str, where)
         elif not isinstance(value, str):
             raise ValueError(f"{where}: {value!r} is not text")
         elif name in {"status", "stop_ends_in", "start_ends_in"} and not value.strip():
@@ -164,6 +194,22 @@ def new_job(identity: object, settings: Mapping[str, Any], defaults: Mapping[str
     return replace(job, history=((now, job.status),))
 
 
+def _checked_lag(value: Any, where: str) -> Any:
+    if value in ("idle", "missing"):
+        return value
+    if isinstance(value, Mapping):
+        if not value or not set(value) <= _LAGS:
+            raise ValueError(f"{where}: {value!r} is not made of {', '.join(sorted(_LAGS))}")
+        return {name: seconds(given, f"{where}: {name}") for name, given in value.items()}
+    return seconds(value, where)
+
+
+def _checked_list(value: Any, kind: type, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(each, kind) for each in value):
+        raise ValueError(f"{where}: {value!r} is not a list of {'objects' if kind is Mapping else 'lines'}")
+    return tuple(value)
+
+
 def moved(job: Job, status: str, at: float, *, due: float | None = None, next_status: str | None = None) -> Job:
     """Put a job into a status at a time, and say what it does next by itself (by default nothing)."""
     return replace(job, status=status, history=(*job.history, (at, status)), due=due, next_status=next_status)
@@ -171,9 +217,27 @@ def moved(job: Job, status: str, at: float, *, due: float | None = None, next_st
 
 def settled(job: Job, now: float) -> Job:
     """Let the time pass that has passed: a change that fell due has happened at its own time, not when it was seen."""
-    if job.due is None or job.next_status is None or now < job.due:
-        return job
-    return moved(job, job.next_status, job.due)
+    while job.due is not None and job.next_status is not None and now >= job.due:
+        at = job.due
+        job = moved(job, job.next_status, at)
+        if job.status == RUNNING:
+            job = _with_end(job, at)
+    return job
+
+
+def _with_end(job: Job, at: float) -> Job:
+    """Say when a job that runs since a start fails, if it does."""
+    if job.fails_after_start is not None:
+        return replace(job, due=at + job.fails_after_start, next_status=FAILED)
+    if job.log_retention is not None and job.start_time is None and _down_for(job, at) > job.log_retention:
+        return replace(job, due=at + 1, next_status=FAILED, error_message=LOST_PLACE)
+    return job
+
+
+def _down_for(job: Job, at: float) -> float:
+    """Return the seconds between the end of the run before and this start."""
+    ran = [end for (_, status), (end, _) in pairwise(job.history) if status == RUNNING]
+    return at - ran[-1] if ran else 0.0
 
 
 def _changing(job: Job, status: str, now: float, wait: float, end: str) -> Job:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from . import jobs
+from .diagnostics import job_log, metrics, run_details
 from .job_store import JobStore
 from .jobs import Job
+from .parameters import Params, boolean, job_of, page_of, whole
 from .responses import Refusal
 from .rules import V2020, V2024
 
-Params = Mapping[str, str]
 Result = dict[str, Any]
 
 
@@ -30,70 +31,21 @@ class Operation:
     run: Callable[[JobStore, Params, float], Result]
 
 
-def own_job_id(version: str, params: Params) -> int | None:
-    """Tell which job a call is about, or ``None`` if it names none or not properly."""
-    for name in _id_names(version):
-        try:
-            return jobs.job_id(params[name])
-        except (KeyError, ValueError):
-            continue
-    return None
-
-
-def _id_names(version: str) -> tuple[str, ...]:
-    # 2024-05-18 replaced DIJobId by Id and still takes the old name.
-    return ("DIJobId",) if version == V2020 else ("Id", "DIJobId")
-
-
-def _whole(params: Params, name: str, *, required: bool = False) -> int | None:
-    value = params.get(name, "")
-    if not value:
-        if required:
-            raise Refusal(400, f"Missing{name}", f"{name} is mandatory for this action.")
-        return None
-    try:
-        return jobs.job_id(value, name)
-    except ValueError as error:
-        raise Refusal(400, "InvalidParameter", f"The specified parameter {name} is not valid.") from error
-
-
-def _boolean(params: Params, name: str) -> bool | None:
-    value = params.get(name, "")
-    # The vendor's Python SDK sends Python's own spelling, True and False.
-    if value.lower() not in ("", "true", "false"):
-        raise Refusal(400, "InvalidParameter", f"The specified parameter {name} is not valid.")
-    return value.lower() == "true" if value else None
-
-
-def _job(store: JobStore, version: str, params: Params, now: float) -> Job:
-    names = _id_names(version)
-    given = [name for name in names if params.get(name)]
-    number = _whole(params, given[0] if given else names[0], required=True)
-    job = store.find(number or 0, now)
-    if job is not None:
-        return job
-    if version == V2024:
-        # The code is the one Terraform's provider takes for "not found"; the HTTP status is not published.
-        raise Refusal(400, "500130", "The DI job does not exist.")
-    # Nothing is published for 2020-05-18: status and code are a guess, after the gateway's Invalid<Parameter>.NotFound.
-    raise Refusal(404, "InvalidDIJobId.NotFound", "The specified DIJobId does not exist.")
-
-
 def _stop_2020(store: JobStore, params: Params, now: float) -> Result:
-    store.stop(_job(store, V2020, params, now), now)
+    store.stop(job_of(store, V2020, params, now), now)
     return {}
 
 
 def _stop_2024(store: JobStore, params: Params, now: float) -> Result:
     # What InstanceId selects is not documented and no operation returns one, so it is read and the job stopped.
-    _whole(params, "InstanceId")
-    store.stop(_job(store, V2024, params, now), now)
+    whole(params, "InstanceId")
+    store.stop(job_of(store, V2024, params, now), now)
     return {"Success": True}
 
 
 def _start(store: JobStore, version: str, params: Params, now: float) -> None:
-    job = _job(store, version, params, now)
-    force = _boolean(params, "ForceToRerun")
+    job = job_of(store, version, params, now)
+    force = boolean(params, "ForceToRerun")
     start_time: int | None = None
     text = params.get("RealtimeStartSettings", "")
     if text:
@@ -145,8 +97,8 @@ def _description(job: Job) -> Result:
 
 
 def _get_2020(store: JobStore, params: Params, now: float) -> Result:
-    job = _job(store, V2020, params, now)
-    details = _details() if _boolean(params, "WithDetails") is not False else {}
+    job = job_of(store, V2020, params, now)
+    details = _details() if boolean(params, "WithDetails") is not False else {}
     data = {"DIJobId": job.id, **_description(job), **details, "JobStatus": job.status}
     error = jobs.error_text(job)
     if error:
@@ -164,31 +116,19 @@ def _get_2020(store: JobStore, params: Params, now: float) -> Result:
 
 
 def _get_2024(store: JobStore, params: Params, now: float) -> Result:
-    job = _job(store, V2024, params, now)
-    project = _whole(params, "ProjectId")
+    job = job_of(store, V2024, params, now)
+    project = whole(params, "ProjectId")
     if project not in (None, job.project_id):
         raise Refusal(400, "500130", "The DI job does not exist.")
-    details = _details() if _boolean(params, "WithDetails") is not False else {}
+    details = _details() if boolean(params, "WithDetails") is not False else {}
     # By the vendor's own pages this one operation spells a stopped job "Stop", while ListDIJobs says "Stopped".
     status = "Stop" if job.status == jobs.STOPPED else job.status
     own = {"Id": job.id, "DIJobId": str(job.id), "JobType": job.job_type, "Owner": job.owner, "JobStatus": status}
     return {"PagingInfo": {**own, **_description(job), **details}}
 
 
-def _page(params: Params, total: int) -> tuple[int, int, slice]:
-    numbers = []
-    for name, usual, most in (("PageNumber", 1, jobs.LARGEST_ID), ("PageSize", 10, 100)):
-        value = params.get(name, "") or str(usual)
-        if not (value.isascii() and value.isdigit() and len(value) <= 19 and 0 < int(value) <= most):
-            raise Refusal(400, f"Invalid{name}", f"The specified parameter {name} is not valid.")
-        numbers.append(int(value))
-    number, size = numbers
-    first = min((number - 1) * size, total)
-    return number, size, slice(first, first + size)
-
-
 def _listed(store: JobStore, params: Params, now: float, name_filter: str) -> tuple[Result, list[Job]]:
-    project = _whole(params, "ProjectId", required=True)
+    project = whole(params, "ProjectId", required=True)
     # 2020-05-18 documents the name as fuzzy; 2024-05-18 says nothing, so no caller may rely on an exact match.
     found = [job for job in store.all(now) if job.project_id == project and params.get(name_filter, "") in job.name]
     for name, attribute in (
@@ -198,7 +138,7 @@ def _listed(store: JobStore, params: Params, now: float, name_filter: str) -> tu
     ):
         wanted = params.get(name, "").lower()
         found = [job for job in found if wanted in ("", getattr(job, attribute).lower())]
-    number, size, part = _page(params, len(found))
+    number, size, part = page_of(params, len(found))
     return {"TotalCount": len(found), "PageNumber": number, "PageSize": size}, found[part]
 
 
@@ -227,7 +167,7 @@ def _list_2024(store: JobStore, params: Params, now: float) -> Result:
 
 def _projects_2020(store: JobStore, params: Params, now: float) -> Result:
     found = store.projects()
-    number, size, part = _page(params, len(found))
+    number, size, part = page_of(params, len(found))
     items = [
         {
             "ProjectId": project,
@@ -244,7 +184,7 @@ def _projects_2020(store: JobStore, params: Params, now: float) -> Result:
 
 def _projects_2024(store: JobStore, params: Params, now: float) -> Result:
     found = store.projects()
-    number, size, part = _page(params, len(found))
+    number, size, part = page_of(params, len(found))
     items = [
         {"Id": project, "Name": f"project_{project}", "DisplayName": f"project_{project}", "Status": "Available"}
         for project in found[part]
@@ -269,6 +209,9 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     (V2024, "GetDIJob"): Operation(_GET, _get_2024),
     (V2024, "ListDIJobs"): Operation(_GET, _list_2024),
     (V2024, "ListProjects"): Operation(_POST, _projects_2024),
+    (V2024, "ListDIJobMetrics"): Operation(_GET, metrics),
+    (V2024, "ListDIJobRunDetails"): Operation(_GET, run_details),
+    (V2024, "GetDIJobLog"): Operation(_GET, job_log),
 }
 
 

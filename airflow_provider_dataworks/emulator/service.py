@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from typing import Any, Final
 
-from . import operations
+from . import operations, parameters
 from .auth import AccessKey, Authenticator
 from .call_log import BROKEN, REFUSED, SERVED, CallLog, CallRecord, kept_headers, kept_nonce
 from .faults import FaultScript
@@ -86,7 +86,7 @@ class Service:
         """Answer one call; everything it changes has changed when this returns."""
         with self._lock:
             now = self._now()
-            number = operations.own_job_id(request.version, request.own_params)
+            number = parameters.own_job_id(request.version, request.own_params)
             envelope = Envelope(xml=request.wants_xml, host_id=request.header("host"))
             before = self._status(number, now)
             trace = _CallTrace()

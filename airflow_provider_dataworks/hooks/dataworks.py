@@ -14,8 +14,8 @@ from airflow_provider_dataworks.client.client import PATIENCE, DataWorksClient
 from airflow_provider_dataworks.client.errors import named_errors
 from airflow_provider_dataworks.client.http.rate_limit import shared_limiter
 from airflow_provider_dataworks.client.http.session import LONGEST_PAUSE, HttpClient, Session
-from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, Verdict
-from airflow_provider_dataworks.client.proof import Proof, ProofRules, prove
+from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, Proof, ProofRules, Verdict
+from airflow_provider_dataworks.client.proof import CatchUp, prove
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_dataworks.hooks._connection import (
@@ -197,6 +197,18 @@ class DataWorksHook(DiagnosticsMixin, BaseHook):
     def prove(self, di_job_id: int, rules: ProofRules, *, deadline: float, poll_interval: float) -> Proof:
         """Look at a DI job that was started until it has shown what it has to; see :func:`.proof.prove`."""
         return prove(self.client, di_job_id, rules, deadline=deadline, poll_interval=poll_interval)
+
+    def look_at_lag(self, di_job_id: int, rules: ProofRules) -> tuple[Proof | None, str]:
+        """
+        Ask once how far a DI job that runs is behind its source.
+
+        :return: what it has shown, or ``None`` where it has not caught up; and what is known of its lag, in words.
+        :raises DIJobFailed: the lag grows.
+        """
+        now = self.now()
+        catch_up = CatchUp(di_job_id, rules, now)
+        catch_up.look(self.job_metrics, now)
+        return catch_up.proof, catch_up.state
 
     def test_connection(self) -> tuple[bool, str]:
         """

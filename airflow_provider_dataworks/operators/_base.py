@@ -12,8 +12,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus, Verdict
-from airflow_provider_dataworks.client.proof import Proof, ProofRules
+from airflow_provider_dataworks.client.models import (
+    ChangeRequest,
+    ChangeResult,
+    DIJob,
+    JobStatus,
+    Proof,
+    ProofRules,
+    Verdict,
+)
 from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout, catalog_kwargs
 from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
 from airflow_provider_dataworks.operators._request_note import Note, RequestNote, fixed_deadline
@@ -195,7 +202,7 @@ class DIJobTask(MappedRetries, _Task):
         self.push_link(context, job)
         self.log.info("DI job %s is %s: that has to change first.", job.id, job.status)
         verdict = Verdict(tuple(status for status in JobStatus if status not in transient), fail_on=())
-        self._defer("execute_again", job, verdict, request.deadline, request.poll_interval, Report())
+        self._defer("execute_again", job, verdict, request.deadline, request.poll_interval, Report(), ProofRules())
 
     def execute_again(self, context: Context, event: Any = None) -> Any:
         """Begin anew, now that something can be done; raises what the wait ended in, or that its event is unknown."""
@@ -224,13 +231,7 @@ class DIJobTask(MappedRetries, _Task):
         return self.hook.wait_until(job.id, verdict, deadline=deadline, poll_interval=poll_interval, first=job)
 
     def defer_until_done(
-        self,
-        job: DIJob,
-        report: Report,
-        rules: ProofRules = ProofRules(),  # noqa: B008 - it is frozen
-        *,
-        deadline: float,
-        poll_interval: float,
+        self, job: DIJob, report: Report, rules: ProofRules, *, deadline: float, poll_interval: float
     ) -> NoReturn:
         """
         Hand the wait to the triggerer; the task goes on in ``execute_complete``.
@@ -249,7 +250,7 @@ class DIJobTask(MappedRetries, _Task):
         deadline: float,
         poll_interval: float,
         report: Report,
-        rules: ProofRules = ProofRules(),  # noqa: B008 - it is frozen
+        rules: ProofRules,
     ) -> NoReturn:
         now = self.hook.now()
         # Airflow itself does not end a deferred wait by execution_timeout.
@@ -296,11 +297,7 @@ class DIJobTask(MappedRetries, _Task):
         return ProofRules()
 
     def result(self, job: DIJob, report: Report, proof: Proof | None = None) -> dict[str, Any]:
-        """
-        Return what the task pushes as its XCom.
-
-        :param proof: what the job has shown besides.
-        """
+        """Return what the task pushes as its XCom; the proof is what the job has shown besides."""
         settled = str(job.status) in ("Stopped", "Finished", "Failed")
         found = {
             "di_job_id": job.id,

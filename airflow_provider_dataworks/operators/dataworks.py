@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.client.models import ChangeRequest, JobStatus, Verdict
-from airflow_provider_dataworks.exceptions import DataWorksError, OutsideMaintenanceWindow
-from airflow_provider_dataworks.operators._base import DIJobTask, Report
+from airflow_provider_dataworks.client.models import JobStatus, ProofRules
+from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
+from airflow_provider_dataworks.operators._base import Report
 from airflow_provider_dataworks.operators._request_note import RequestNote
-from airflow_provider_dataworks.operators._start import StartSteps, check_stop_tasks, owes_start
+from airflow_provider_dataworks.operators._steps import StartSteps, StopSteps, check_stop_tasks, owes_start
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, explained, install_retry_policy
 from airflow_provider_dataworks.values import (
     flag,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataworks.windows import MaintenanceWindow
 
 
-class StopDIJobOperator(DIJobTask, BaseOperator):
+class StopDIJobOperator(StopSteps, BaseOperator):
     """
     Stop a DataWorks DI job and be sure that it has stopped.
 
@@ -139,8 +139,8 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
             instance_id = optional(int64)(self.instance_id, "instance_id")
         note = RequestNote(context, "stop", di_job_id, self.hook.now)
         try:
-            with explained(context, partial(self._tell_earlier_try, note)):
-                request = self._limit_to_window(self.change_request(di_job_id, note), note)
+            with explained(context, partial(self.tell_earlier_try, note)):
+                request = self.limit_to_window(self.change_request(di_job_id, note), note)
                 result = self.hook.stop_if_needed(request, instance_id)
                 if result.not_actionable:
                     self.defer_until_actionable(context, request, result.job)
@@ -158,7 +158,7 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
                 if result.sent or not self.verdict(report)(job):
                     until: dict[str, Any] = {"deadline": request.deadline, "poll_interval": request.poll_interval}
                     if self.deferrable:
-                        self.defer_until_done(job, report, **until)
+                        self.defer_until_done(job, report, ProofRules(), **until)
                     job = self.wait_until_done(job, report, **until)
                 return self.result(job, report)
         except OutsideMaintenanceWindow as error:
@@ -167,30 +167,6 @@ class StopDIJobOperator(DIJobTask, BaseOperator):
             note.leave_doubt()
             self.log.warning("Skipped, nothing was touched: %s", error.message)
             raise AirflowSkipException(error.message) from None
-
-    def _limit_to_window(self, request: ChangeRequest, note: RequestNote) -> ChangeRequest:
-        """Return the request with the window as its limit, if there is one; raise where it is closed."""
-        if self.window is None:
-            return request
-        from airflow_provider_dataworks.windows.check import limit_to_window  # with croniter
-
-        least = seconds_or_none(self.min_remaining, "min_remaining")
-        sent = note.status_before is not None
-        return limit_to_window(request, self.window, self.hook.now, least=least, ignore=self.ignore_window, sent=sent)
-
-    def _tell_earlier_try(self, note: RequestNote, error: DataWorksError) -> None:
-        """Say in an error what an earlier try of this task did: its log is another page."""
-        earlier = note.earlier
-        if earlier is not None and error.request_id != earlier.request_id:
-            when = f" at {datetime.fromtimestamp(earlier.at, UTC):%Y-%m-%d %H:%M:%S} UTC" if earlier.at else ""
-            request = f", request id {earlier.request_id}" if earlier.request_id else ", its answer was lost"
-            error.message = f"{error.message} An earlier try of this task sent StopDIJob{when}{request}."
-
-    def verdict(self, report: Report) -> Verdict:
-        """Return when the job counts as stopped."""
-        # A job that failed by itself does not run either; one that failed after our stop may not be clean.
-        failed = () if report.by_us and not report.assumed else (JobStatus.FAILED,)
-        return Verdict((JobStatus.STOPPED, JobStatus.FINISHED, *failed))
 
 
 class StartDIJobOperator(StartSteps, BaseOperator):
@@ -288,16 +264,6 @@ class StartDIJobOperator(StartSteps, BaseOperator):
         self.timeout = timeout
         self.deferrable = deferrable
         self.dataworks_conn_id = dataworks_conn_id
-
-    @classmethod
-    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
-        """Check each argument, and that no proof is wanted of a start that is not waited for."""
-        super().check_arguments(arguments)
-        if not arguments.get("wait_for_completion", True):
-            for name in ("healthy_for", "max_lag"):
-                if arguments.get(name):
-                    problem = "asked for, but with wait_for_completion=False nobody waits for it"
-                    raise invalid(name, problem, f"Leave out {name}, or wait_for_completion.")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job; see the class."""

@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.client.models import DIJob, Verdict
-from airflow_provider_dataworks.client.proof import CatchUp, Proof, ProofRules
+from airflow_provider_dataworks.client.models import DIJob, Proof, ProofRules, Verdict
 from airflow_provider_dataworks.operators._base import DIJobTask, Report
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, explained, install_retry_policy
 from airflow_provider_dataworks.values import int64, invalid, seconds, seconds_or_none
@@ -105,7 +104,9 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
         looked = self.poke(context)
         if looked.is_done:
             return looked.xcom_value
-        self.defer_until_done(self._seen[-1], self._report, deadline=deadline, poll_interval=self.poke_interval)
+        self.defer_until_done(
+            self._seen[-1], self._report, ProofRules(), deadline=deadline, poll_interval=self.poke_interval
+        )
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once."""
@@ -206,15 +207,15 @@ class DIJobCaughtUpSensor(DIJobTask, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at job and metrics once."""
         with explained(context):
-            job, now = self._running_job(context), self.hook.now()
+            job = self._running_job(context)
             if job.status != "Running":
                 self.log.info("DI job %s is %s.", job.id, job.status)
                 return PokeReturnValue(is_done=job.status == "Finished", xcom_value=self.result(job, Report()))
-            catch_up = CatchUp(job.id, self.proof_rules(), now)
-            if not catch_up.look(self.hook.job_metrics, now):
-                self.log.info("DI job %s has not caught up: %s.", job.id, catch_up.state)
+            proof, state = self.hook.look_at_lag(job.id, self.proof_rules())
+            if proof is None:
+                self.log.info("DI job %s has not caught up: %s.", job.id, state)
                 return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self.result(job, Report(), catch_up.proof))
+        return PokeReturnValue(is_done=True, xcom_value=self.result(job, Report(), proof))
 
     def _running_job(self, context: Context) -> DIJob:
         """Look at the job, and raise DIJobFailed where it does not run."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
-from airflow_provider_dataworks.client.models import JobStatus, Verdict
-from airflow_provider_dataworks.client.proof import ProofRules
+from airflow_provider_dataworks.client.models import JobStatus, ProofRules, Verdict
 from airflow_provider_dataworks.exceptions import DataWorksPermanentError
 from airflow_provider_dataworks.values import finite_number, plain_text, shown, whole_number
 

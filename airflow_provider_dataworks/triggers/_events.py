@@ -12,8 +12,7 @@ from typing import Any
 
 from airflow_provider_dataworks import exceptions
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
-from airflow_provider_dataworks.client.models import DIJob, JobStatus
-from airflow_provider_dataworks.client.proof import Proof
+from airflow_provider_dataworks.client.models import DIJob, JobStatus, Proof
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError
 from airflow_provider_dataworks.values import finite_number, json_value, plain_text, shown, whole_number
 

@@ -12,7 +12,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 from airflow_provider_dataworks.client.client import DataWorksClient
-from airflow_provider_dataworks.client.proof import CatchUp, Proof, SteadyRun, interval
+from airflow_provider_dataworks.client.models import Proof
+from airflow_provider_dataworks.client.proof import CatchUp, SteadyRun, interval
 from airflow_provider_dataworks.triggers._arguments import Wait
 from airflow_provider_dataworks.triggers._watcher import Watcher, poll_interval_for
 

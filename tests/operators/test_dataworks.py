@@ -660,6 +660,7 @@ def test_a_deferred_stop_sends_once_and_hands_the_wait_over(
             "assumed": False,
             "owed": False,
         },
+        "proof": {},
     }
     assert json.loads(json.dumps(kwargs)) == kwargs
     assert deferred.method_name == "execute_complete"

@@ -13,6 +13,7 @@ from emulated import JOB, Clock, Store, TaskInstance, on_clock
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
+    DataWorksForbidden,
     DataWorksInvalidRequest,
     DataWorksThrottled,
     DIJobFailed,
@@ -84,6 +85,9 @@ def test_a_stopped_job_is_started_once_and_waited_for(
         "started_by_this_run": True,
         "request_id": next(call.request_id for call in emulator.calls if call.operation == "StartDIJob"),
         "started_at": "2026-11-18T11:07:20+00:00",
+        "caught_up_at": None,
+        "lag": None,
+        "idle": False,
     }
     assert (emulator.job(JOB).effective_starts, emulator.job(JOB).start_time) == (1, None)
     assert clock.slept == [15, 15, 10]
@@ -463,3 +467,98 @@ def test_a_running_job_is_not_deferred(execute: Callable[..., dict[str, Any]], e
     emulator.set_status(JOB, "Running")
 
     assert execute(deferrable=True)["status"] == "Running"
+
+
+def test_a_job_that_fails_right_after_running_is_noticed(
+    execute: Callable[..., dict[str, Any]],
+    emulator: Emulator,
+    connect: Callable[..., None],
+    logged: Callable[[], str],
+) -> None:
+    """With its text, and with what tables and log say."""
+    connect(api_version="2024-05-18")
+    table = {"source": "shop.orders", "destination": "public.orders", "error": "no column"}
+    emulator.add_job(JOB, "Stopped", fails_after_start=40, tables=[table], log=["the binlog was purged"])
+
+    with pytest.raises(DIJobFailed, match=r"it ran for \d+ s, no longer, and is Failed") as caught:
+        execute(healthy_for=120)
+
+    assert str(caught.value).startswith("DI job 11668 is down: start it in the DataWorks console, or clear this task.")
+    assert caught.value.see == "not-healthy"
+    assert "shop.orders to public.orders: no column" in logged()
+    assert "Log of the job: the binlog was purged" in logged()
+
+
+def test_a_restart_waits_until_the_job_has_caught_up(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, connect: Callable[..., None], clock: Clock
+) -> None:
+    """The metrics are asked for once a round, and not before the job has run for healthy_for."""
+    connect(api_version="2024-05-18")
+    emulator.add_job(JOB, "Stopped", lag={"start": 300, "falls": 1})
+
+    result = execute(healthy_for=60, max_lag=timedelta(seconds=30))
+
+    assert (result["lag"], result["idle"]) == (pytest.approx(30, abs=30), False)
+    assert result["started_at"] < result["caught_up_at"]
+    asked = [call.operation for call in emulator.calls]
+    assert asked.count("ListDIJobMetrics") <= asked.count("GetDIJob")
+    assert emulator.job(JOB).effective_starts == 1
+
+
+def test_a_lag_that_is_not_known_never_counts(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, connect: Callable[..., None]
+) -> None:
+    """Missing, old, stuck, refused, or of an API that does not tell: the task is red, and says that the job runs."""
+    rows: tuple[tuple[Any, str, str], ...] = (
+        ("missing", "not-caught-up", "DataWorks has no sample of its delay since the start"),
+        ({"stale": 3600}, "not-caught-up", "no sample"),
+        ({"stuck": 500}, "not-caught-up", "its lag was 500 s"),
+        ({"start": 100, "grows": 1}, "lag-grows", "falls further behind"),
+    )
+    missed = []
+    connect(api_version="2024-05-18")
+    for lag, see, text in rows:
+        emulator.add_job(JOB, "Stopped", lag=lag)
+        with pytest.raises(DataWorksError) as caught:
+            execute(max_lag=60, lag_timeout=1200)
+        error = caught.value
+        if error.see != see or text not in str(error) or "is down" in str(error) or "runs" not in str(error):
+            missed.append((lag, str(error)))
+    emulator.add_job(JOB, "Stopped")
+    emulator.inject({"operation": "ListDIJobMetrics", "error": {"status": 403, "code": "Forbidden.RAM"}})
+    with pytest.raises(DataWorksForbidden, match="Running") as refused:
+        execute(max_lag=60)
+    connect()
+    emulator.add_job(JOB, "Stopped")
+    with pytest.raises(DataWorksInvalidRequest, match="2024-05-18") as old:
+        execute(max_lag=60)
+    assert (missed, refused.value.action, old.value.see) == ([], "ListDIJobMetrics", "needs-2024")
+    assert emulator.job(JOB).status == "Running"
+
+
+def test_an_idle_source_has_nothing_to_catch_up_with(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, connect: Callable[..., None]
+) -> None:
+    """Its delay grows, because nothing is read: that is accepted, and said."""
+    connect(api_version="2024-05-18")
+    emulator.add_job(JOB, "Stopped", lag="idle")
+
+    result = execute(max_lag=10)
+
+    assert result["idle"] is True
+
+
+def test_a_proof_without_a_wait_is_refused() -> None:
+    """Nobody would wait for it."""
+    missed = []
+    for wrong in ({"healthy_for": 60}, {"max_lag": 60}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            StartDIJobOperator(task_id="start", di_job_id=JOB, wait_for_completion=False, **wrong)
+    for name, value in (("healthy_for", -1), ("max_lag", "1m"), ("lag_timeout", 0)):
+        try:
+            StartDIJobOperator(task_id="start", di_job_id=JOB, **{name: value})
+        except ValueError as error:
+            missed += [] if name in str(error) else [name]
+        else:
+            missed.append(name)
+    assert missed == []

@@ -60,6 +60,7 @@ FULL: dict[str, Any] = {
     "deadline": 1_790_000_000.5,
     "poll_interval": 15,
     "report": {"by_us": True, "status_before": "Running", "request_id": None},
+    "proof": {"healthy_for": 120.0, "max_lag": 60.0, "lag_timeout": 600.0, "stable_for": 0.0, "since": None},
 }
 
 

@@ -40,25 +40,24 @@ _TASKS: tuple[ErrorInfo, ...] = (
         anchor="not-healthy",
         error=DIJobFailed,
         title="The DI job failed after its start",
-        cause="The job was started, ran for less than healthy_for, and has the status Failed. The most common reason "
-        "is that its source keeps its log for less time than the job was down: the job has lost its place in it.",
-        remedy="Read the last lines of the job's log, in the log of this task and in the DataWorks console. If its "
-        "place in the source's log is gone, start it with a start_time that the source still has, or load the tables "
-        "again (force_to_rerun): both can lose or repeat changes.",
+        cause="It ran for less than healthy_for. Mostly its source keeps its log for too short a time, and the job "
+        "has lost its place in it.",
+        remedy="Read the job's last log lines above. If its place in the source's log is gone, start the job from a "
+        "start_time that the source still has, or load the tables again (force_to_rerun): both can lose or repeat "
+        "changes.",
     ),
     ErrorInfo(
         anchor="stopped-again",
         error=DIJobFailed,
         title="The DI job was stopped again",
-        cause="The job was started, and somebody or something else stopped it before it had run for healthy_for.",
+        cause="After the start, somebody or something else stopped the job before it had run for healthy_for.",
         remedy="Ask who stopped it (ActionTrail shows it), then start it in the DataWorks console or clear this task.",
     ),
     ErrorInfo(
         anchor="lag-grows",
         error=DIJobFailed,
         title="The DI job falls behind",
-        cause="The job runs, but its delay has risen in ten samples in a row and is above max_lag: it is too slow for "
-        "its source, or it is stuck.",
+        cause="Its delay rose ten samples in a row, beyond max_lag: it is too slow for its source, or it is stuck.",
         remedy="The job runs. Look at its metrics and its log in the DataWorks console; it may need more resources. "
         "Clear this task to wait again.",
     ),
@@ -66,8 +65,8 @@ _TASKS: tuple[ErrorInfo, ...] = (
         anchor="not-caught-up",
         error=DIJobWaitTimeout,
         title="The DI job has not caught up",
-        cause="The job runs, but its delay did not come within max_lag in the time of lag_timeout, or DataWorks had no "
-        "recent sample of it. A lag that is not known does not count as caught up.",
+        cause="Its delay did not come within max_lag in the time of lag_timeout, or there was no recent sample of it: "
+        "an unknown lag never counts.",
         remedy="The job runs. If the lag in the message falls, clear this task to wait on, or allow a longer "
         "lag_timeout. If it does not, or is not known, look at the job's metrics in the DataWorks console.",
     ),

@@ -31,6 +31,6 @@ with DAG("cluster_maintenance", schedule=None, default_args=AGAIN):
         dataworks_conn_id=BACKEND,
         stop_args=ARGS,
         check_args={"poke_interval": 2, "timeout": 300},
-        restart_args={**ARGS, **AGAIN},
+        restart_args={**ARGS, **AGAIN, "healthy_for": 2},
     ):
         maintain()

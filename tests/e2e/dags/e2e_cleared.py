@@ -16,7 +16,7 @@ AGAIN = {"retries": 2, "retry_delay": 1, "retry_exponential_backoff": False, "po
 ARGS = {
     "stop_args": {**AGAIN, "timeout": 20, "min_remaining": 1},
     "check_args": {"poke_interval": 1, "timeout": 30},
-    "restart_args": AGAIN,
+    "restart_args": {**AGAIN, "healthy_for": 1},
 }
 
 

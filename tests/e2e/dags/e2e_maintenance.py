@@ -29,7 +29,7 @@ for name, deferrable in (("e2e_maintenance", False), ("e2e_maintenance_deferred"
             window="{{ params.window }}",
             stop_args={**AGAIN, "timeout": 20, "min_remaining": 1, "deferrable": deferrable},
             check_args={"poke_interval": 1, "timeout": 30},
-            restart_args=AGAIN,
+            restart_args={**AGAIN, "healthy_for": 1},
         ):
             maintain()
 
@@ -44,7 +44,7 @@ with DAG("e2e_maintenance_mapped", schedule=None, params={"jobs": [1]}):
         di_job_ids=which_jobs(),
         stop_args={**AGAIN, "deferrable": True},
         check_args={"poke_interval": 1, "timeout": 30},
-        restart_args=AGAIN,
+        restart_args={**AGAIN, "healthy_for": 1},
     ):
         pass
 
@@ -55,7 +55,7 @@ with (
         approval={"subject": "Stop it?"},
         stop_args=AGAIN,
         check_args={"poke_interval": 1, "timeout": 30},
-        restart_args=AGAIN,
+        restart_args={**AGAIN, "healthy_for": 1},
     ),
 ):
     pass

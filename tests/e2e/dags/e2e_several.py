@@ -30,7 +30,7 @@ for name, jobs, settings in (
             di_job_ids=jobs,
             stop_args=AGAIN,
             check_args={"poke_interval": 1, "timeout": 30},
-            restart_args=AGAIN,
+            restart_args={**AGAIN, "healthy_for": 1},
         ),
     ):
         pass

@@ -23,6 +23,6 @@ with DAG("matrix_cleared", schedule=None, start_date=datetime(2026, 1, 1), catch
         di_job_ids=11668,
         stop_args={"poll_interval": 1},
         check_args={"poke_interval": 1},
-        restart_args={"poll_interval": 1},
+        restart_args={"poll_interval": 1, "healthy_for": 1},
     ):
         maintain()

@@ -25,6 +25,6 @@ with DAG("matrix_maintenance", schedule=WINDOW.timetable, start_date=datetime(20
         window=WINDOW,
         stop_args={"poll_interval": 1, "min_remaining": 1},
         check_args={"poke_interval": 1},
-        restart_args={"poll_interval": 1},
+        restart_args={"poll_interval": 1, "healthy_for": 1},
     ):
         maintain()

@@ -17,7 +17,7 @@ with (
         di_job_ids=[11668],
         stop_args={"poll_interval": 1},
         check_args={"poke_interval": 1},
-        restart_args={"poll_interval": 1},
+        restart_args={"poll_interval": 1, "healthy_for": 1},
     ),
 ):
     pass

@@ -1,4 +1,4 @@
-"""Starts a DI job step by step; says whether a run owes it a start, and in errors that the job is down."""
+"""Steps of a stop and of a start: limits, waits, results, and what errors say; never decides what is sent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, JobStatus, Verdict
-from airflow_provider_dataworks.client.proof import Proof, ProofRules
+from airflow_provider_dataworks.client.models import (
+    ChangeRequest,
+    ChangeResult,
+    DIJob,
+    JobStatus,
+    Proof,
+    ProofRules,
+    Verdict,
+)
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksUnavailable, DIJobWaitTimeout, catalog_kwargs
 from airflow_provider_dataworks.operators._base import DIJobTask, Report
 from airflow_provider_dataworks.operators._request_note import asked_to_stop
@@ -28,6 +35,39 @@ FAILED_PROOFS = frozenset(("not-healthy", "lag-grows", "not-caught-up"))
 _LONGEST_STOP = 5 * 3600.0  # seconds
 
 
+class StopSteps(DIJobTask):
+    """The steps of :class:`~airflow_provider_dataworks.operators.dataworks.StopDIJobOperator`."""
+
+    # Set by the operator.
+    window: Any
+    min_remaining: Any
+    ignore_window: Any
+
+    def limit_to_window(self, request: ChangeRequest, note: RequestNote) -> ChangeRequest:
+        """Return the request with the window as its limit, if there is one; raise where it is closed."""
+        if self.window is None:
+            return request
+        from airflow_provider_dataworks.windows.check import limit_to_window  # with croniter
+
+        least = seconds_or_none(self.min_remaining, "min_remaining")
+        sent = note.status_before is not None
+        return limit_to_window(request, self.window, self.hook.now, least=least, ignore=self.ignore_window, sent=sent)
+
+    def tell_earlier_try(self, note: RequestNote, error: DataWorksError) -> None:
+        """Say in an error what an earlier try of this task did: its log is another page."""
+        earlier = note.earlier
+        if earlier is not None and error.request_id != earlier.request_id:
+            when = f" at {datetime.fromtimestamp(earlier.at, UTC):%Y-%m-%d %H:%M:%S} UTC" if earlier.at else ""
+            request = f", request id {earlier.request_id}" if earlier.request_id else ", its answer was lost"
+            error.message = f"{error.message} An earlier try of this task sent StopDIJob{when}{request}."
+
+    def verdict(self, report: Report) -> Verdict:
+        """Return when the job counts as stopped."""
+        # A job that failed by itself does not run either; one that failed after our stop may not be clean.
+        failed = () if report.by_us and not report.assumed else (JobStatus.FAILED,)
+        return Verdict((JobStatus.STOPPED, JobStatus.FINISHED, *failed))
+
+
 class StartSteps(DIJobTask):
     """The steps of :class:`~airflow_provider_dataworks.operators.dataworks.StartDIJobOperator`."""
 
@@ -38,6 +78,16 @@ class StartSteps(DIJobTask):
     healthy_for: Any
     max_lag: Any
     lag_timeout: Any
+
+    @classmethod
+    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
+        """Check each argument, and that no proof is wanted of a start that is not waited for."""
+        super().check_arguments(arguments)
+        if not arguments.get("wait_for_completion", True):
+            for name in ("healthy_for", "max_lag"):
+                if arguments.get(name):
+                    problem = "asked for, but with wait_for_completion=False nobody waits for it"
+                    raise invalid(name, problem, f"Leave out {name}, or wait_for_completion.")
 
     def start_if_needed(
         self, context: Context, request: ChangeRequest, moment: int | None, *, owed: bool

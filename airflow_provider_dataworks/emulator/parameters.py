@@ -1,0 +1,78 @@
+"""Reads the parameters of calls: ids, numbers, pages, and the job that a call is about; refuses what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import jobs
+from .job_store import JobStore
+from .jobs import Job
+from .responses import Refusal
+from .rules import V2020, V2024
+
+Params = Mapping[str, str]
+
+
+def own_job_id(version: str, params: Params) -> int | None:
+    """Tell which job a call is about, or ``None`` if it names none or not properly."""
+    for name in _id_names(version):
+        try:
+            return jobs.job_id(params[name])
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+def _id_names(version: str) -> tuple[str, ...]:
+    # 2024-05-18 replaced DIJobId by Id and still takes the old name.
+    return ("DIJobId",) if version == V2020 else ("Id", "DIJobId")
+
+
+def whole(params: Params, name: str, *, required: bool = False) -> int | None:
+    """Read a positive whole number; refuse anything else, and nothing where it is required."""
+    value = params.get(name, "")
+    if not value:
+        if required:
+            raise Refusal(400, f"Missing{name}", f"{name} is mandatory for this action.")
+        return None
+    try:
+        return jobs.job_id(value, name)
+    except ValueError as error:
+        raise Refusal(400, "InvalidParameter", f"The specified parameter {name} is not valid.") from error
+
+
+def boolean(params: Params, name: str) -> bool | None:
+    """Read a truth value; ``None`` where there is none."""
+    value = params.get(name, "")
+    # The vendor's Python SDK sends Python's own spelling, True and False.
+    if value.lower() not in ("", "true", "false"):
+        raise Refusal(400, "InvalidParameter", f"The specified parameter {name} is not valid.")
+    return value.lower() == "true" if value else None
+
+
+def job_of(store: JobStore, version: str, params: Params, now: float) -> Job:
+    """Find the job that a call is about, as it is now; refuse a call about none."""
+    names = _id_names(version)
+    given = [name for name in names if params.get(name)]
+    number = whole(params, given[0] if given else names[0], required=True)
+    job = store.find(number or 0, now)
+    if job is not None:
+        return job
+    if version == V2024:
+        # The code is the one Terraform's provider takes for "not found"; the HTTP status is not published.
+        raise Refusal(400, "500130", "The DI job does not exist.")
+    # Nothing is published for 2020-05-18: status and code are a guess, after the gateway's Invalid<Parameter>.NotFound.
+    raise Refusal(404, "InvalidDIJobId.NotFound", "The specified DIJobId does not exist.")
+
+
+def page_of(params: Params, total: int) -> tuple[int, int, slice]:
+    """Read page number and size, and say which part of all that page holds."""
+    numbers = []
+    for name, usual, most in (("PageNumber", 1, jobs.LARGEST_ID), ("PageSize", 10, 100)):
+        value = params.get(name, "") or str(usual)
+        if not (value.isascii() and value.isdigit() and len(value) <= 19 and 0 < int(value) <= most):
+            raise Refusal(400, f"Invalid{name}", f"The specified parameter {name} is not valid.")
+        numbers.append(int(value))
+    number, size = numbers
+    first = min((number - 1) * size, total)
+    return number, size, slice(first, first + size)
