@@ -20,7 +20,7 @@ from airflow_provider_dataworks.get_provider_info import CONN_FIELDS
 from airflow_provider_dataworks.hooks._connection import Account, read_account
 from airflow_provider_dataworks.hooks._credential_fields import TYPES
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
-from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
+from airflow_provider_dataworks.sensors.dataworks import DIJobCaughtUpSensor, DIJobStoppedSensor
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -46,7 +46,7 @@ def test_python_blocks_run(code: str) -> None:
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
 
 
-@pytest.mark.parametrize("operator", [StopDIJobOperator, StartDIJobOperator, DIJobStoppedSensor])
+@pytest.mark.parametrize("operator", [StopDIJobOperator, StartDIJobOperator, DIJobStoppedSensor, DIJobCaughtUpSensor])
 def test_every_parameter_is_explained(operator: Any) -> None:
     """In README's table and in the class's docstring."""
     section = README.split(f"## {operator.__name__}")[1].split("\n## ")[0]

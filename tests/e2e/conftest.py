@@ -69,7 +69,7 @@ def proxy(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def airflow(emulator: Emulator, proxy: RealProxy, request: pytest.FixtureRequest) -> Iterator[LocalAirflow]:
     """
-    A real Airflow with the example DAGs and those in dags/, and `dataworks_default` leading to the emulator.
+    A real Airflow with the example DAGs and those in dags/; `dataworks_default` and `dataworks_2024` lead to the emulator.
 
     So does `dataworks_from_backend`, out of a secrets backend that is silent while the file SILENT is in its home.
     """
@@ -84,6 +84,9 @@ def airflow(emulator: Emulator, proxy: RealProxy, request: pytest.FixtureRequest
         **SETTINGS,
         **proxy.environment,
         "AIRFLOW_CONN_DATAWORKS_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_DATAWORKS_2024": json.dumps(
+            {**connection, "extra": {"region": REGION, "api_version": "2024-05-18"}}
+        ),
         "DATAWORKS_JOBS": "40",
     }
     with tempfile.TemporaryDirectory(prefix="dataworks-e2e-", ignore_cleanup_errors=True) as directory:
