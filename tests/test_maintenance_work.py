@@ -74,6 +74,20 @@ def test_work_does_not_begin_on_a_job_that_runs(jobs: Emulator, logged: Callable
     assert "Clear the whole group 'maintenance'" in said
 
 
+def test_a_connection_may_be_a_template(jobs: Emulator) -> None:
+    """For the question before the work as for stop, check and restart."""
+    with a_dag("conn_template", params={"conn": "dataworks_default"}) as dag:
+
+        @task
+        def work() -> None: ...
+
+        with DIJobMaintenance(di_job_ids=[JOB, OTHER], dataworks_conn_id="{{ params.conn }}", **FAST):
+            work()
+
+    assert run_dag(dag)[0] == "success"
+    assert [jobs.job(job_id).effective_starts for job_id in (JOB, OTHER)] == [1, 1]
+
+
 def test_tasks_that_begin_together_share_looks(jobs: Emulator) -> None:
     """Four processes make two looks, and perhaps two more; and all learn the same."""
     jobs.set_status(OTHER, "Stopped")

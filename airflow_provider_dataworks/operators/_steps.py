@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LAG = 10.0  # seconds after which reads are taken to show a start, at most
-# What a start that went wrong after the job was seen to run is called in the catalogue.
-FAILED_PROOFS = frozenset(("not-healthy", "lag-grows", "not-caught-up"))
+# Ends of a start of which the service may know more: in the catalogue.
+_FAILED_STARTS = frozenset(("job-failed", "not-healthy", "lag-grows", "not-caught-up"))
 _LONGEST_STOP = 5 * 3600.0  # seconds
 
 
@@ -168,7 +168,7 @@ class StartSteps(DIJobTask):
 
     def explain(self, error: DataWorksError, report: Report, context: Context | None = None) -> None:
         """Say first, in an error that leaves the job down, that it is down and what starts it; log why it may be."""
-        if error.see in FAILED_PROOFS:
+        if error.see in _FAILED_STARTS:
             self._log_diagnosis(error)
         left = None if context is None else tries_left(context)
         say_that_the_job_is_down(error, self.di_job_id, owed=report.owed, tries_left=left)

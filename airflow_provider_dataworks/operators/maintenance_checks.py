@@ -52,7 +52,7 @@ class StoppedCheck:
     :param di_job_ids: one id, several, a template, or what a task returns.
     :param accept: statuses in which a job does not run.
     :param group_id: the maintenance, to be cleared as a whole.
-    :param dataworks_conn_id: Airflow connection of type ``dataworks``.
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``, or a template.
     :param then: what the task's author wants to run before it, called afterwards.
     """
 
@@ -69,8 +69,9 @@ class StoppedCheck:
         :raises DataWorksError: a job runs, which is permanent; or it cannot be known.
         """
         with explained(context):
-            ids = read_ids(context["task"].render_template(self.di_job_ids, context))
-            hook = hook_of(self.dataworks_conn_id)
+            render = context["task"].render_template
+            ids = read_ids(render(self.di_job_ids, context))
+            hook = hook_of(render(self.dataworks_conn_id, context))
             found = _shared(context["ti"].dag_id, context["ti"].run_id, ids, hook)
             running = {job_id: status for job_id, status in found.items() if status not in self.accept}
             if running:

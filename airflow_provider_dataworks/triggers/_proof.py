@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from airflow_provider_dataworks.client.client import DataWorksClient
-from airflow_provider_dataworks.client.models import Proof
+from airflow_provider_dataworks.client.models import DIJob, Proof
 from airflow_provider_dataworks.client.proof import CatchUp, SteadyRun, interval
 from airflow_provider_dataworks.triggers._arguments import Wait
 from airflow_provider_dataworks.triggers._watcher import Watcher, poll_interval_for
@@ -20,10 +20,11 @@ from airflow_provider_dataworks.triggers._watcher import Watcher, poll_interval_
 _BEYOND = 60.0  # seconds that the look at the status outlasts the wait for the lag, which ends it
 
 
-async def prove(watcher: Watcher, wait: Wait, *, poll_interval: float, first_look: float) -> Proof:
+async def prove(watcher: Watcher, wait: Wait, job: DIJob, *, poll_interval: float, first_look: float) -> Proof:
     """
     Wait until a job that runs has shown what it has to.
 
+    :param job: as it was seen to run.
     :param poll_interval: seconds between looks, to begin with.
     :param first_look: seconds until the first of them.
     :raises DIJobFailed: it does not keep running, or its lag grows.
@@ -32,9 +33,8 @@ async def prove(watcher: Watcher, wait: Wait, *, poll_interval: float, first_loo
     rules, steady = wait.proof, SteadyRun(wait.proof.healthy_for, time.time)
     left = wait.deadline + rules.healthy_for - time.time()
     each = interval(rules, poll_interval)
-    await watcher.wait(
-        wait.di_job_id, steady, seconds_left=left, poll_interval=each, first_look=min(each, first_look), steadily=True
-    )
+    looks = {"poll_interval": each, "first_look": min(each, first_look)}
+    await watcher.wait(wait.di_job_id, steady, seconds_left=left, steadily=True, known=job, **looks)
     since = time.time() if steady.since is None else steady.since
     if rules.max_lag is None:
         return Proof(since)
@@ -46,6 +46,7 @@ async def prove(watcher: Watcher, wait: Wait, *, poll_interval: float, first_loo
         seconds_left=rules.lag_timeout + _BEYOND,
         poll_interval=poll_interval,
         first_look=first_look,
+        known=job,
     )
     # A job that is Finished has nothing to catch up with.
     return await _while_it_runs(keeps, _caught_up(watcher, catch_up, rules.lag_timeout, poll_interval)) or Proof(since)

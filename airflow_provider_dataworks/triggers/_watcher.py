@@ -72,6 +72,7 @@ class Watcher:
         poll_interval: float,
         first_look: float = FIRST_LOOK,
         steadily: bool = False,
+        known: DIJob | None = None,
     ) -> DIJob:
         """
         Wait until a DI job is as wanted.
@@ -81,12 +82,14 @@ class Watcher:
         :param poll_interval: seconds between looks, to begin with; it grows with the age of the wait.
         :param first_look: seconds until the first look, at the earliest.
         :param steadily: look just as often when the wait has grown old.
+        :param known: the job as its log knows it already.
         :raises DIJobWaitTimeout: with the last status, and what kept us from a newer one.
         :raises DataWorksError: a permanent error of a look at this job.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
-        wait = OpenWait(di_job_id, done, poll_interval, now, now + seconds_left, loop.create_future(), steadily)
+        end, future = now + seconds_left, loop.create_future()
+        wait = OpenWait(di_job_id, done, poll_interval, now, end, future, steadily, last=known)
         wait.earliest = min(now + first_look, wait.deadline)
         wait.latest = min(now + max(first_look, poll_interval), wait.deadline)
         self._waits.append(wait)

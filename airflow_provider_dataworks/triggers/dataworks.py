@@ -133,7 +133,7 @@ class DIJobStatusTrigger(BaseTrigger):
                 if not wait.proof.is_asked_for:
                     return job, None
                 prove = (await _loaded("_proof")).prove
-                return job, await prove(watcher, wait, **self._timing(wait))
+                return job, await prove(watcher, wait, job, **self._timing(wait))
         except DataWorksError as error:
             error.conn_id = error.conn_id or conn_id
             error.di_job_id = error.di_job_id or job_id
@@ -145,15 +145,15 @@ class DIJobStatusTrigger(BaseTrigger):
             info = CATALOG["wait-broken"]
             return DataWorksPermanentError(text, di_job_id=job_id, conn_id=conn_id, **info.kwargs), None
 
-    async def _waited(self, watcher: Any, wait: Any) -> Any:
+    async def _waited(self, watcher: Any, wait: Any, known: Any = None) -> Any:
         """Return the job once it is where it is wanted."""
         left = wait.deadline - time.time()
-        return await watcher.wait(wait.di_job_id, wait.verdict, seconds_left=left, **self._timing(wait))
+        return await watcher.wait(wait.di_job_id, wait.verdict, seconds_left=left, known=known, **self._timing(wait))
 
     async def _looked_at_again(self, watcher: Any, wait: Any, job: Any) -> Any:
         """Wait once more for a start: reads may lag behind one, and show the time before; one look is no proof."""
         try:
-            return await self._waited(watcher, wait)
+            return await self._waited(watcher, wait, job)
         except DIJobWaitTimeout as error:
             if error.last_status in (None, *wait.verdict.accept):
                 return job  # there was no time for another look

@@ -69,7 +69,7 @@ def proxy(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def airflow(emulator: Emulator, proxy: RealProxy, request: pytest.FixtureRequest) -> Iterator[LocalAirflow]:
     """
-    A real Airflow with the example DAGs and those in dags/; `dataworks_default` and `dataworks_2024` lead to the emulator.
+    A real Airflow with the example DAGs and those in dags/; its two connections lead to the emulator, one by each API.
 
     So does `dataworks_from_backend`, out of a secrets backend that is silent while the file SILENT is in its home.
     """

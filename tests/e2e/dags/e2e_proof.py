@@ -19,6 +19,6 @@ with DAG("e2e_proof", schedule=None, max_active_runs=20, params={"job": 1, "conn
         dataworks_conn_id="{{ params.conn }}",
         stop_args=AGAIN,
         check_args={"poke_interval": 1},
-        restart_args={**AGAIN, "deferrable": True, "healthy_for": 3, "max_lag": 30, "lag_timeout": 20},
+        restart_args={**AGAIN, "deferrable": True, "healthy_for": 3, "max_lag": 3, "lag_timeout": 20},
     ):
         maintain()
