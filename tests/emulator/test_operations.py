@@ -245,7 +245,8 @@ def test_every_operation_answers_in_xml_too(new_service, signer, version, action
     """The root is named after the operation, and a list is its name repeated."""
     jobs = {1: {"name": "<&>\x00"}, 2: "Running"}
     service = new_service(jobs=jobs)
-    names = {"ListDIJobs": {"ProjectId": 1967}, "ListProjects": {}}
+    metrics = {"DIJobId": 1, "StartTime": 1, "EndTime": 2, "MetricName": '["delayTime"]'}
+    names = {"ListDIJobs": {"ProjectId": 1967}, "ListProjects": {}, "ListDIJobMetrics": metrics}
     ask = signer.but(version=version, signature=signature, accept="application/xml")
     answer, _ = service.handle(ask.request(action, **names.get(action, {ID_OF[version]: 1})))
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/xml;charset=utf-8")
