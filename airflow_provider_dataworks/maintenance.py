@@ -7,16 +7,15 @@ failed restart behind a green run. See `Airflow's page on setup and teardown
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.operators import maintenance_checks
+from airflow_provider_dataworks.operators import maintenance_arguments, maintenance_checks
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
-from airflow_provider_dataworks.values import int64, invalid, is_template
 from airflow_provider_dataworks.version_compat import AirflowException, TaskGroup
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -79,6 +78,8 @@ class DIJobMaintenance(TaskGroup):
         ``dataworks_default``.
     :param approval: ask a person first (Airflow 3.1 and later): ``True``, or arguments of Airflow's
         ``ApprovalOperator``. Nobody answering within an hour counts as no, and then nothing is stopped.
+    :param preflight: check first that all can be done and undone: ``True``, or arguments of
+        ``MaintenancePreflightOperator``, such as ``max_lag`` or ``source_log_retention``. A no touches nothing.
     :param stop_args: further arguments of ``StopDIJobOperator``.
     :param check_args: further arguments of ``DIJobStoppedSensor``.
     :param restart_args: further arguments of ``StartDIJobOperator``, such as ``max_lag``; ``healthy_for`` is 120.
@@ -95,15 +96,16 @@ class DIJobMaintenance(TaskGroup):
         window: MaintenanceWindow | Mapping[str, Any] | str | None = None,
         dataworks_conn_id: str | None = None,
         approval: bool | Mapping[str, Any] = False,
+        preflight: bool | Mapping[str, Any] = False,
         stop_args: Mapping[str, Any] | None = None,
         check_args: Mapping[str, Any] | None = None,
         restart_args: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(group_id=group_id, **kwargs)
-        _refuse_what_breaks_the_promise(self.dag)
-        self._ids = _checked_ids(di_job_ids)
-        self._approval = approval
+        maintenance_arguments.refuse_what_breaks_the_promise(self.dag)
+        self._ids = maintenance_arguments.checked_ids(di_job_ids)
+        self._approval, self._preflight = approval, preflight
         # What is not given here is not handed on: the DAG's default_args may hold it.
         self._common = {} if dataworks_conn_id is None else {"dataworks_conn_id": dataworks_conn_id}
         # As JSON primitives, for a mapped task's arguments.
@@ -134,8 +136,12 @@ class DIJobMaintenance(TaskGroup):
         self._check_args = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
         self.check = self._each(DIJobStoppedSensor, "check", **self._check_args).as_setup()
         self.open >> self.stop >> self.check
+        first = self.open
         if isinstance(self._approval, Mapping) or self._approval:
-            self._approve() >> self.open
+            first = self._approve()
+            first >> self.open
+        if isinstance(self._preflight, Mapping) or self._preflight:
+            self._check_before() >> first
         self.work = TaskGroup("work", tooltip="The maintenance itself")
         self.work.__enter__()
 
@@ -168,7 +174,7 @@ class DIJobMaintenance(TaskGroup):
 
     def _ask_before_work(self) -> None:
         """Have each task of the work ask, before it begins, whether the jobs are stopped."""
-        _refuse_roots_that_pass_over_a_failed_stop(self.work)
+        maintenance_arguments.refuse_roots_that_pass_over_a_failed_stop(self.work)
         tasks: list[Any] = list(self.work.iter_tasks())
         for task in tasks:
             # What cleans up may run at any time: who holds a lock on the source must be able to let go of it.
@@ -218,19 +224,27 @@ class DIJobMaintenance(TaskGroup):
         )
         return self.outcome.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
 
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "di_job_ids": self._ids,
+            "window": _argument(self.stop, "window", None),
+            "dataworks_conn_id": _argument(self.stop, "dataworks_conn_id", _DEFAULT_CONN),
+        }
+
+    def _check_before(self) -> Any:
+        from airflow_provider_dataworks.operators.preflight import MaintenancePreflightOperator  # only where it is used
+
+        given = dict(self._preflight) if isinstance(self._preflight, Mapping) else {}
+        return MaintenancePreflightOperator(task_id="preflight", **{**_IN_ORDER, **given, **self._facts()})
+
     def _approve(self) -> Any:
         try:
             from airflow_provider_dataworks.operators.approval import MaintenanceApprovalOperator
         except (ImportError, AirflowException) as error:  # 3.0 may have a provider that refuses to be imported there
             raise ValueError("approval: asking a person needs Airflow 3.1 or later. Leave it out.") from error
         given = dict(self._approval) if isinstance(self._approval, Mapping) else {}
-        facts = {
-            "di_job_ids": self._ids,
-            "window": _argument(self.stop, "window", None),
-            "dataworks_conn_id": _argument(self.stop, "dataworks_conn_id", _DEFAULT_CONN),
-        }
         subject = {"subject": "Stop DI jobs for maintenance?"}
-        return MaintenanceApprovalOperator(task_id="approve", **{**subject, **_REJECT, **given, **facts})
+        return MaintenanceApprovalOperator(task_id="approve", **{**subject, **_REJECT, **given, **self._facts()})
 
 
 def _argument(task: Any, name: str, default: Any = None) -> Any:
@@ -248,53 +262,6 @@ def _ask_before(task: Any, check: maintenance_checks.StoppedCheck | maintenance_
         task.partial_kwargs["pre_execute"] = replace(check, then=_argument(task, "pre_execute"))
     else:
         task.pre_execute = replace(check, then=task.pre_execute)
-
-
-def _checked_ids(di_job_ids: Any) -> Any:
-    """
-    Return the ids as they were given, checked as far as they are known.
-
-    :raises DataWorksInvalidRequest: (a ValueError) none is given, one is no id, or one is given twice.
-    """
-    if is_template(di_job_ids):
-        return di_job_ids
-    if isinstance(di_job_ids, int | str):
-        int64(di_job_ids, "di_job_ids")
-        return di_job_ids
-    if not isinstance(di_job_ids, Iterable) or isinstance(di_job_ids, Mapping):
-        raise invalid("di_job_ids", f"a {type(di_job_ids).__name__} is neither an id nor a list of ids")
-    given = list(di_job_ids)
-    known = [int64(each, "di_job_ids") for each in given if not is_template(each)]
-    if not given:
-        raise invalid("di_job_ids", "is empty", "Give the ids of the DI jobs to maintain.")
-    if twice := sorted({each for each in known if known.count(each) > 1}):
-        raise invalid("di_job_ids", f"{', '.join(map(str, twice))} is given twice", "Give each job once.")
-    return given
-
-
-def _refuse_what_breaks_the_promise(dag: Any) -> None:
-    if getattr(dag, "dagrun_timeout", None) is not None:
-        raise ValueError(
-            f"dagrun_timeout: DAG {dag.dag_id!r} has one, and it would skip the restart, leaving jobs down. "
-            "Remove it; give tasks an execution_timeout, and use overrun_alert() to be told."
-        )
-    # It skips what is left when a task fails, the leaf too: of a failed maintenance the run ends in success.
-    if getattr(dag, "fail_fast", False) or getattr(dag, "fail_stop", False):  # 2.11 says fail_stop
-        raise ValueError(
-            f"fail_fast: DAG {dag.dag_id!r} has it, and a failed maintenance would end in a green run. Remove it; a "
-            "task that fails keeps those behind it from running anyhow."
-        )
-
-
-def _refuse_roots_that_pass_over_a_failed_stop(work: TaskGroup) -> None:
-    for task in work.get_roots():
-        rule = getattr(task, "trigger_rule", "all_success")
-        if rule != "all_success" and not getattr(task, "is_teardown", False):
-            name = getattr(rule, "value", rule)
-            raise ValueError(
-                f"trigger_rule: {task.node_id!r} begins the maintenance and has {name!r}, so it would run although the "
-                "stop failed. Remove it there; tasks behind it may have any."
-            )
 
 
 def overrun_alert(window: MaintenanceWindow, callback: Any) -> Any:

@@ -322,3 +322,39 @@ def test_a_restart_is_tried_for_about_five_hours() -> None:
 
     assert timedelta(hours=4.5) <= sum(delays, timedelta()) <= timedelta(hours=5.5)
     assert restart.retry_exponential_backoff
+
+
+def test_a_preflight_that_says_no_leaves_all_as_it_is(jobs: Emulator) -> None:
+    """It is the first task; the run is red, nothing was stopped, and nothing has to be started."""
+    jobs.set_status(OTHER, "Stopped")
+    ran = []
+    with a_dag("preflight") as dag:
+
+        @task
+        def work() -> None:
+            ran.append("work")
+
+        with DIJobMaintenance(di_job_ids=[JOB, OTHER], preflight={"on_unknown": "warn", "retries": 0}, **FAST):
+            work()
+
+    state, tasks = run_dag(dag)
+
+    assert (state, ran) == ("failed", [])
+    assert tasks["maintenance.preflight", -1].state == "failed"
+    assert [jobs.job(job_id).stop_calls for job_id in (JOB, OTHER)] == [0, 0]
+    assert [jobs.job(job_id).start_calls for job_id in (JOB, OTHER)] == [0, 0]
+
+
+def test_a_preflight_that_says_yes_is_an_xcom(jobs: Emulator) -> None:
+    """And the maintenance goes on."""
+    with a_dag("preflight_yes") as dag:
+
+        @task
+        def work() -> None: ...
+
+        with DIJobMaintenance(di_job_ids=JOB, preflight={"on_unknown": "warn"}, **FAST):
+            work()
+
+    state, _ = run_dag(dag)
+
+    assert (state, jobs.job(JOB).effective_stops, jobs.job(JOB).effective_starts) == ("success", 1, 1)

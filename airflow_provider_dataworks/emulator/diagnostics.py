@@ -85,7 +85,7 @@ def run_details(store: JobStore, params: Params, now: float) -> dict[str, Any]:
     number, size, part = page_of(params, len(job.tables))
     items = []
     for table in job.tables[part]:
-        found = {"StructureMigrationStatus": "Finished", "FullMigrationStatus": "Finished"}
+        found = {"StructureMigrationStatus": "Finished", "FullMigrationStatus": str(table.get("full", "Finished"))}
         for side in ("source", "destination"):
             database, _, name = str(table.get(side, "")).rpartition(".")
             prefix = side.title()

@@ -44,7 +44,8 @@ class Job:
         (seconds it loses a second), ``{"start": 60, "grows": 2}``, ``{"stuck": 300}``, ``{"stale": 600}`` (the newest
         sample is as old), ``"idle"`` (nothing is read, and the delay grows) and ``"missing"`` (there are no samples).
     :param metrics_period: seconds between samples of its metrics.
-    :param tables: a list of ``{"source": "db.t", "destination": "public.t", "status": "Running", "error": ""}``.
+    :param tables: a list of ``{"source": "db.t", "destination": "public.t", "full": "Finished", "status": "Running",
+        "error": ""}``.
     :param log: lines of its log.
     :param fails_after_start: seconds after a start for which the job is ``Running`` before it is ``Failed``.
     :param log_retention: seconds for which its source keeps its log: a job that was down for longer, and resumes from

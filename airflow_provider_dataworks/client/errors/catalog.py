@@ -28,6 +28,14 @@ _TASKS: tuple[ErrorInfo, ...] = (
         remedy="Run the task inside the window. In an emergency, set ignore_window. Nothing was touched.",
     ),
     ErrorInfo(
+        anchor="preflight",
+        error=DataWorksPermanentError,
+        title="The preflight of a maintenance says no",
+        cause="A check before the maintenance is not good, or could not be asked. The task's log has the whole list.",
+        remedy="Mend what the message names, then clear this task with those behind it. Nothing was touched. Where a "
+        "question cannot be asked, on_unknown='warn' goes on without its answer.",
+    ),
+    ErrorInfo(
         anchor="job-failed",
         error=DIJobFailed,
         title="The DI job failed",
