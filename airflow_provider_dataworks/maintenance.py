@@ -80,6 +80,8 @@ class DIJobMaintenance(TaskGroup):
         ``ApprovalOperator``. Nobody answering within an hour counts as no, and then nothing is stopped.
     :param preflight: check first that all can be done and undone: ``True``, or arguments of
         ``MaintenancePreflightOperator``, such as ``max_lag`` or ``source_log_retention``. A no touches nothing.
+    :param report: say at the end who stopped what, why and for how long: ``True``, or arguments of
+        ``MaintenanceReportOperator``: ``reason``, ``on_report`` and ``max_downtime``.
     :param stop_args: further arguments of ``StopDIJobOperator``.
     :param check_args: further arguments of ``DIJobStoppedSensor``.
     :param restart_args: further arguments of ``StartDIJobOperator``, such as ``max_lag``; ``healthy_for`` is 120.
@@ -97,6 +99,7 @@ class DIJobMaintenance(TaskGroup):
         dataworks_conn_id: str | None = None,
         approval: bool | Mapping[str, Any] = False,
         preflight: bool | Mapping[str, Any] = False,
+        report: bool | Mapping[str, Any] = False,
         stop_args: Mapping[str, Any] | None = None,
         check_args: Mapping[str, Any] | None = None,
         restart_args: Mapping[str, Any] | None = None,
@@ -105,7 +108,8 @@ class DIJobMaintenance(TaskGroup):
         super().__init__(group_id=group_id, **kwargs)
         maintenance_arguments.refuse_what_breaks_the_promise(self.dag)
         self._ids = maintenance_arguments.checked_ids(di_job_ids)
-        self._approval, self._preflight = approval, preflight
+        self._approval, self._preflight, self._report = approval, preflight, report
+        self._approved: Any = None
         # What is not given here is not handed on: the DAG's default_args may hold it.
         self._common = {} if dataworks_conn_id is None else {"dataworks_conn_id": dataworks_conn_id}
         # As JSON primitives, for a mapped task's arguments.
@@ -138,7 +142,7 @@ class DIJobMaintenance(TaskGroup):
         self.open >> self.stop >> self.check
         first = self.open
         if isinstance(self._approval, Mapping) or self._approval:
-            first = self._approve()
+            first = self._approved = self._approve()
             first >> self.open
         if isinstance(self._preflight, Mapping) or self._preflight:
             self._check_before() >> first
@@ -169,8 +173,12 @@ class DIJobMaintenance(TaskGroup):
         last >> self.restart.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
         # The leaf is no teardown: without it a failed stop would end in a green run.
         last >> self.done
+        end = self.restart
         if _is_mapped(self.restart):
-            self.restart >> self._outcome()
+            end = self._outcome()
+            self.restart >> end
+        if isinstance(self._report, Mapping) or self._report:
+            end >> self._reporting()
 
     def _ask_before_work(self) -> None:
         """Have each task of the work ask, before it begins, whether the jobs are stopped."""
@@ -223,6 +231,22 @@ class DIJobMaintenance(TaskGroup):
             **_AT_ONCE,
         )
         return self.outcome.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
+
+    def _reporting(self) -> Any:
+        from airflow_provider_dataworks.operators.report import MaintenanceReportOperator  # only where it is used
+
+        given = dict(self._report) if isinstance(self._report, Mapping) else {}
+        report = MaintenanceReportOperator(
+            task_id="report",
+            di_job_ids=self._ids,
+            stopped_by=[self.stop.task_id],
+            started_by=[self.restart.task_id],
+            approved_by=None if self._approved is None else self._approved.task_id,
+            dataworks_conn_id=_argument(self.restart, "dataworks_conn_id", _DEFAULT_CONN),
+            **{**_AT_ONCE, **given},
+        )
+        # As the restart is: it speaks also of a run that was marked failed, and a downtime that is too long is red.
+        return report.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
 
     def _facts(self) -> dict[str, Any]:
         return {

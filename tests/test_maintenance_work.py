@@ -18,7 +18,7 @@ from emulated import real_clock as clock
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksInvalidRequest
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
-from airflow_provider_dataworks.version_compat import DAG
+from airflow_provider_dataworks.version_compat import DAG, AirflowFailException
 
 __all__ = ["clock", "connect", "emulator", "logged"]
 OTHER = 11743
@@ -358,3 +358,25 @@ def test_a_preflight_that_says_yes_is_an_xcom(jobs: Emulator) -> None:
     state, _ = run_dag(dag)
 
     assert (state, jobs.job(JOB).effective_stops, jobs.job(JOB).effective_starts) == ("success", 1, 1)
+
+
+def test_the_report_is_made_whatever_happens(jobs: Emulator) -> None:
+    """Of several jobs, behind a maintenance that failed; the run stays red."""
+    reports: list[Any] = []
+    with a_dag("report") as dag:
+
+        @task
+        def work() -> None:
+            raise AirflowFailException("the maintenance went wrong")
+
+        with DIJobMaintenance(
+            di_job_ids=[JOB, OTHER], report={"reason": "{{ dag.dag_id }}", "on_report": reports.append}, **FAST
+        ):
+            work()
+
+    state, tasks = run_dag(dag)
+
+    assert (state, tasks["maintenance.report", -1].state) == ("failed", "success")
+    (report,) = reports
+    assert (report["reason"], [job["outcome"] for job in report["jobs"]]) == ("report", ["running", "running"])
+    assert all(0 < job["downtime"] < 60 for job in report["jobs"])

@@ -96,6 +96,28 @@ def run_details(store: JobStore, params: Params, now: float) -> dict[str, Any]:
     return {"PagingInfo": {**paging, "JobRunInfos": items}}
 
 
+def events(store: JobStore, params: Params, now: float) -> dict[str, Any]:
+    """Answer ListDIJobEvents: those of the job's ``events`` that are of the kind, between two moments."""
+    job = job_of(store, V2024, params, now)
+    start, end = whole(params, "StartTime", required=True) or 0, whole(params, "EndTime", required=True) or 0
+    kind = params.get("EventType", "")
+    if kind not in ("Failover", "Alarm", "DDL"):
+        raise Refusal(400, "InvalidParameter", "The specified parameter EventType is not valid.")
+    found = [each for each in job.events if each.get("kind") == kind and start <= float(each.get("at", now)) <= end]
+    number, size, part = page_of(params, len(found))
+    items = [
+        {
+            "Id": str(place),
+            "CreateTime": str(int(float(each.get("at", now)))),
+            "Action": str(each.get("action", "Normal")),
+            "FailoverMessage" if kind == "Failover" else "SrcSql": str(each.get("text", "")),
+            "SrcTable": str(each.get("table", "")),
+        }
+        for place, each in enumerate(found[part], 1)
+    ]
+    return {"PagingInfo": {"TotalCount": len(found), "PageNumber": number, "PageSize": size, "DIJobEvent": items}}
+
+
 def job_log(store: JobStore, params: Params, now: float) -> dict[str, Any]:
     """Answer GetDIJobLog: a page of the job's log; a page behind the last is empty, and nothing says which is last."""
     job = job_of(store, V2024, params, now)

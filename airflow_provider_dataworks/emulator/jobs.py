@@ -46,6 +46,8 @@ class Job:
     :param metrics_period: seconds between samples of its metrics.
     :param tables: a list of ``{"source": "db.t", "destination": "public.t", "full": "Finished", "status": "Running",
         "error": ""}``.
+    :param events: a list of ``{"kind": "DDL", "at": 1790000000, "text": "ALTER TABLE", "table": "t"}``; the kind may be
+        Failover or Alarm, too.
     :param log: lines of its log.
     :param fails_after_start: seconds after a start for which the job is ``Running`` before it is ``Failed``.
     :param log_retention: seconds for which its source keeps its log: a job that was down for longer, and resumes from
@@ -80,6 +82,7 @@ class Job:
     lag: Any = 0.0
     metrics_period: float = 30.0
     tables: Any = ()
+    events: Any = ()
     log: Any = ()
     fails_after_start: float | None = None
     log_retention: float | None = None
@@ -119,6 +122,7 @@ SETTABLE: Final = frozenset(
         "lag",
         "metrics_period",
         "tables",
+        "events",
         "log",
         "fails_after_start",
         "log_retention",
@@ -184,8 +188,8 @@ def new_job(identity: object, settings: Mapping[str, Any], defaults: Mapping[str
             values[name] = None if value is None else seconds(value, where)
         elif name == "lag":
             values[name] = _checked_lag(value, where)
-        elif name in {"tables", "log"}:
-            values[name] = _checked_list(value, Mapping if name == "tables" else str, where)
+        elif name in {"tables", "events", "log"}:
+            values[name] = _checked_list(value, str if name == "log" else Mapping, where)
         elif not isinstance(value, str):
             raise ValueError(f"{where}: {value!r} is not text")
         elif name in {"status", "stop_ends_in", "start_ends_in"} and not value.strip():

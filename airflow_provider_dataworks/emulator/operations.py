@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from . import jobs
-from .diagnostics import job_log, metrics, run_details
+from .diagnostics import events, job_log, metrics, run_details
 from .job_store import JobStore
 from .jobs import Job
 from .parameters import Params, boolean, job_of, page_of, whole
@@ -212,6 +212,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     (V2024, "ListDIJobMetrics"): Operation(_GET, metrics),
     (V2024, "ListDIJobRunDetails"): Operation(_GET, run_details),
     (V2024, "GetDIJobLog"): Operation(_GET, job_log),
+    (V2024, "ListDIJobEvents"): Operation(_GET, events),
 }
 
 

@@ -247,6 +247,7 @@ def test_every_operation_answers_in_xml_too(new_service, signer, version, action
     service = new_service(jobs=jobs)
     metrics = {"DIJobId": 1, "StartTime": 1, "EndTime": 2, "MetricName": '["delayTime"]'}
     names = {"ListDIJobs": {"ProjectId": 1967}, "ListProjects": {}, "ListDIJobMetrics": metrics}
+    names["ListDIJobEvents"] = {**metrics, "EventType": "DDL"}
     ask = signer.but(version=version, signature=signature, accept="application/xml")
     answer, _ = service.handle(ask.request(action, **names.get(action, {ID_OF[version]: 1})))
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/xml;charset=utf-8")

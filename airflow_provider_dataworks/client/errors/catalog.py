@@ -36,6 +36,14 @@ _TASKS: tuple[ErrorInfo, ...] = (
         "question cannot be asked, on_unknown='warn' goes on without its answer.",
     ),
     ErrorInfo(
+        anchor="long-downtime",
+        error=DataWorksPermanentError,
+        title="A DI job was down for too long",
+        cause="Between the stop and the restart passed more than max_downtime. The job runs again.",
+        remedy="Nothing has to be started. Read the report of this task for how long each job was down, and plan the "
+        "next maintenance with more time or less work.",
+    ),
+    ErrorInfo(
         anchor="job-failed",
         error=DIJobFailed,
         title="The DI job failed",

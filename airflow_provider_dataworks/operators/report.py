@@ -1,0 +1,224 @@
+"""Reports at the end of a maintenance who stopped what, why and for how long; never stops or starts anything."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, catalog_kwargs
+from airflow_provider_dataworks.operators._base import hook_of
+from airflow_provider_dataworks.operators._request_note import Note
+from airflow_provider_dataworks.operators.maintenance_checks import read_ids
+from airflow_provider_dataworks.retries import explained
+from airflow_provider_dataworks.values import checked, finite_number, optional, plain_text, seconds
+from airflow_provider_dataworks.version_compat import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+    from airflow_provider_dataworks.version_compat import Context
+
+log = logging.getLogger(__name__)
+
+_BEFORE = 900  # seconds before a stop in which the last sample of the lag is looked for
+_LONGEST = 300  # characters of a reason or a name
+_MOST_EVENTS = 20  # of a job
+_DELAY = "delayTime"
+_HEAD = ("DI job", "stopped (UTC)", "running", "down", "lag (s)", "outcome")
+
+
+class MaintenanceReportOperator(BaseOperator):
+    """
+    Report what a maintenance did, from what its tasks noted and returned.
+
+    The report is the task's XCom, and a table in its log. With API 2020-05-18 it costs no call, else three a job that
+    was stopped: the lag before the stop, and the DDL statements and failovers since.
+    What cannot be known is ``None``; it never keeps the report from being made.
+
+    :param di_job_ids: ids of the DI jobs. (templated)
+    :param stopped_by: task ids of the stops.
+    :param started_by: task ids of the restarts.
+    :param approved_by: task id of the approval, if there is one.
+    :param reason: why, for whoever reads the report. (templated)
+    :param on_report: called with the report, to send it somewhere; what it raises is logged and fails nothing.
+    :param max_downtime: seconds, or a timedelta, that a job may be down; a longer time fails this task, and the run.
+    :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
+    :return: dict of ``dag_id``, ``run_id``, ``by`` (who asked, as far as Airflow tells), ``approved_by``, ``reason``,
+        ``at`` (ISO 8601 UTC) and ``jobs``: a list of dicts of ``di_job_id``, ``outcome``, ``stopped_at``,
+        ``running_at``, ``caught_up_at`` (ISO 8601 UTC), ``downtime``, ``lag_before``, ``lag_after`` (seconds),
+        ``stop_request_id``, ``start_request_id`` and ``events``.
+    """
+
+    template_fields: Sequence[str] = ("di_job_ids", "reason", "dataworks_conn_id")
+    ui_color = "#e6e6f2"
+
+    def __init__(
+        self,
+        *,
+        di_job_ids: Any,
+        stopped_by: Iterable[str],
+        started_by: Iterable[str],
+        approved_by: str | None = None,
+        reason: str | None = None,
+        on_report: Callable[[dict[str, Any]], Any] | None = None,
+        max_downtime: float | timedelta | None = None,
+        dataworks_conn_id: str = "dataworks_default",
+        **kwargs: Any,
+    ) -> None:
+        checked(locals(), {"max_downtime": optional(seconds)})
+        super().__init__(**{"retries": 3, **kwargs})
+        self.di_job_ids = di_job_ids
+        self.stopped_by, self.started_by, self.approved_by = list(stopped_by), list(started_by), approved_by
+        self.reason = reason
+        self.on_report = on_report
+        self.max_downtime = max_downtime
+        self.dataworks_conn_id = dataworks_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Make the report, log it and hand it on; see the class."""
+        with explained(context):
+            hook, pull = hook_of(self.dataworks_conn_id), context["ti"].xcom_pull
+            notes = _by_job(pull(task_ids=self.stopped_by, key="dataworks_stop"))
+            stops, starts = _by_job(pull(task_ids=self.stopped_by)), _by_job(pull(task_ids=self.started_by))
+            jobs = [
+                self._of_job(hook, job_id, notes.get(job_id, {}), stops.get(job_id, {}), starts.get(job_id, {}))
+                for job_id in read_ids(self.di_job_ids)
+            ]
+            report = {**self._who_and_why(context), "at": _text_of(hook.now()), "jobs": jobs}
+            for line in table(jobs):
+                self.log.info("%s", line)
+            self._hand_on(report)
+            self._refuse_long_downtime(jobs)
+        return report
+
+    def _who_and_why(self, context: Context) -> dict[str, Any]:
+        run = context.get("dag_run")
+        answers = context["ti"].xcom_pull(task_ids=[self.approved_by]) if self.approved_by else None
+        answer = next((each for each in answers or () if isinstance(each, Mapping)), {})
+        who = answer.get("responded_by_user")
+        return {
+            "dag_id": context["ti"].dag_id,
+            "run_id": context["ti"].run_id,
+            "by": _name(getattr(run, "triggering_user_name", None)) or _name(getattr(run, "run_type", None)),
+            "approved_by": _name(who.get("name") or who.get("id")) if isinstance(who, Mapping) else None,
+            "reason": _name(self.reason),
+        }
+
+    def _of_job(
+        self,
+        hook: DataWorksHook,
+        job_id: int,
+        note: Mapping[str, Any],
+        stop: Mapping[str, Any],
+        start: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        noted = Note.read(note)
+        asked = None if noted is None or noted.withdrawn else noted.at
+        running = _moment_of(start.get("started_at"))
+        down = None if asked is None or running is None else max(0.0, running - asked)
+        found = {
+            "di_job_id": job_id,
+            "outcome": _outcome(asked, start),
+            "stopped_at": _text_of(asked),
+            "running_at": _text_of(running),
+            "caught_up_at": _text_of(_moment_of(start.get("caught_up_at"))),
+            "downtime": down,
+            "lag_before": None,
+            "lag_after": finite_number(start.get("lag"), 0, 1e9),
+            "stop_request_id": _name(stop.get("request_id")) or (noted.request_id if noted else None),
+            "start_request_id": _name(start.get("request_id")),
+            "events": [],
+        }
+        return found if asked is None else {**found, **_seen_by_dataworks(hook, job_id, asked)}
+
+    def _hand_on(self, report: dict[str, Any]) -> None:
+        if self.on_report is None:
+            return
+        try:
+            self.on_report(report)
+        except Exception:  # an author's mail server is no reason for a red maintenance
+            self.log.exception("on_report failed; the report itself is in this task's XCom.")
+
+    def _refuse_long_downtime(self, jobs: list[dict[str, Any]]) -> None:
+        if self.max_downtime is None:
+            return
+        most = seconds(self.max_downtime, "max_downtime")
+        long = [job for job in jobs if job["downtime"] is not None and job["downtime"] > most]
+        if long:
+            named = ", ".join(f"{job['di_job_id']} ({job['downtime']:.0f} s)" for job in long)
+            message = f"down for longer than {most:.0f} s: {named}. They run again."
+            raise DataWorksPermanentError(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("long-downtime"))
+
+
+def table(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the jobs of a report as a table in Markdown, at most 100 columns wide."""
+    rows = [
+        (
+            str(job["di_job_id"]),
+            (job["stopped_at"] or "-")[:19].replace("T", " "),
+            (job["running_at"] or "-")[11:19] or "-",
+            "-" if job["downtime"] is None else str(timedelta(seconds=round(job["downtime"]))),
+            " to ".join("?" if job[name] is None else f"{job[name]:.0f}" for name in ("lag_before", "lag_after")),
+            job["outcome"],
+        )
+        for job in jobs
+    ]
+    widths = [max(len(row[place]) for row in (_HEAD, *rows)) for place in range(len(_HEAD))]
+    lines = [_HEAD, tuple("-" * width for width in widths), *rows]
+    return [f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |" for row in lines]
+
+
+def _outcome(asked: float | None, start: Mapping[str, Any]) -> str:
+    status = start.get("status")
+    if asked is None:
+        return "not stopped"
+    if status not in ("Running", "Finished"):
+        return "NOT RUNNING"
+    if start.get("caught_up_at"):
+        return "idle" if start.get("idle") is True else "caught up"
+    return str(status).lower()
+
+
+def _seen_by_dataworks(hook: DataWorksHook, job_id: int, asked: float) -> dict[str, Any]:
+    """Return the lag before the stop and what happened since, as far as DataWorks tells."""
+    found: dict[str, Any] = {}
+    try:
+        samples = hook.job_metrics(job_id, (_DELAY,), start=asked - _BEFORE, end=asked).get(_DELAY, ())
+        found["lag_before"] = samples[-1].value if samples else None
+        events = hook.job_events(job_id, kinds=("DDL", "Failover"), start=asked, end=hook.now())
+        found["events"] = [
+            {
+                "kind": event.kind,
+                "at": event.at,
+                "action": event.action,
+                "table": event.source_table,
+                "text": event.sql or event.message,
+            }
+            for event in events[:_MOST_EVENTS]
+        ]
+    except DataWorksError as error:
+        log.info("Lag and events of DI job %s are not known: %s", job_id, error.summary)
+    return found
+
+
+def _by_job(values: Any) -> dict[int, Mapping[str, Any]]:
+    """Return what tasks noted or returned, by the job it is about; anything else is left out."""
+    found = [each for each in values or () if isinstance(each, Mapping)]
+    return {note.di_job_id: each for each in found if (note := Note.read(each)) is not None}
+
+
+def _name(value: object) -> str | None:
+    text = getattr(value, "value", value)
+    return plain_text(text, _LONGEST) or None if isinstance(text, str) else None
+
+
+def _moment_of(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _text_of(moment: float | None) -> str | None:
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

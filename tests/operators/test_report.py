@@ -1,0 +1,139 @@
+"""The report of a maintenance: who stopped what, why and for how long, from what its tasks noted and returned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from emulated import JOB, Clock
+
+from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.exceptions import DataWorksPermanentError
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.operators.report import MaintenanceReportOperator, table
+
+STOPPED, RUNNING = 1_795_000_000.0 - 600, "2026-11-18T11:04:10+00:00"  # ten minutes ago, and 450 s later
+NOTE = {"di_job_id": JOB, "status_before": "Running", "request_id": "A-1", "withdrawn": False, "at": STOPPED}
+STOP = {"di_job_id": JOB, "status": "Stopped", "request_id": "A-1", "stopped_by_this_run": True}
+START = {
+    **{"di_job_id": JOB, "status": "Running", "request_id": "B-2", "started_by_this_run": True},
+    **{"started_at": RUNNING, "caught_up_at": "2026-11-18T11:05:00+00:00", "lag": 12.0, "idle": False},
+}
+
+
+class Told:
+    """A task instance that knows what the tasks of the run noted and returned."""
+
+    dag_id, run_id = "upgrade", "manual__1"
+
+    def __init__(self, notes: list[Any], stops: list[Any], starts: list[Any], answer: Any = None) -> None:
+        self._known = {("stop", "dataworks_stop"): notes, ("stop", None): stops, ("restart", None): starts}
+        self._known["approve", None] = [answer]
+
+    def xcom_pull(self, task_ids: list[str], key: str | None = None) -> list[Any]:
+        """Return what was pushed."""
+        return [value for task_id in task_ids for value in self._known[task_id, key]]
+
+
+@pytest.fixture
+def report(clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Make a report of these notes and results, by the test's clock and API 2024-05-18."""
+    connect(api_version="2024-05-18")
+    monkeypatch.setattr(DataWorksHook, "now", staticmethod(clock.now))
+
+    def make(notes: list[Any], stops: list[Any], starts: list[Any], answer: Any = None, **arguments: Any) -> Any:
+        known = {"task_id": "report", "di_job_ids": [JOB], "stopped_by": ["stop"], "started_by": ["restart"]}
+        operator = MaintenanceReportOperator(**{**known, **arguments})
+        run = SimpleNamespace(triggering_user_name="ada", run_type="manual")
+        return operator.execute({"ti": Told(notes, stops, starts, answer), "dag_run": run})  # type: ignore[typeddict-item,arg-type]
+
+    return make
+
+
+def test_it_says_who_stopped_what_why_and_for_how_long(
+    report: Callable[..., Any], emulator: Emulator, clock: Clock, logged: Callable[[], str]
+) -> None:
+    """With what DataWorks knows of the time in between."""
+    emulator.add_job(JOB, lag=7, events=[{"kind": "DDL", "at": STOPPED + 60, "text": "ALTER TABLE t", "table": "t"}])
+    clock.sleep(60)  # the emulated job has samples from now on only
+    late = clock.time - 10
+    handed: list[Any] = []
+    answer = {"responded_by_user": {"id": "7", "name": "grace"}}
+
+    found = report(
+        [{**NOTE, "at": late}],
+        [STOP],
+        [{**START, "started_at": "2026-11-18T11:15:00+00:00"}],
+        answer,
+        approved_by="approve",
+        reason="new column",
+        on_report=handed.append,
+    )
+
+    (job,) = found["jobs"]
+    facts = [found[name] for name in ("dag_id", "run_id", "by", "approved_by", "reason")]
+    assert facts == ["upgrade", "manual__1", "ada", "grace", "new column"]
+    assert (job["outcome"], job["lag_before"], job["lag_after"]) == ("caught up", 7.0, 12.0)
+    assert (job["stop_request_id"], job["start_request_id"]) == ("A-1", "B-2")
+    assert handed == [found]
+    assert "| DI job | stopped (UTC)" in logged()
+
+
+def test_the_downtime_is_from_the_request_to_the_first_running(report: Callable[..., Any]) -> None:
+    """A job that is still down has none yet, and the table says so in capitals."""
+    rows: tuple[tuple[list[Any], list[Any], float | None, str], ...] = (
+        ([NOTE], [START], 450.0, "caught up"),
+        ([NOTE], [{**START, "idle": True}], 450.0, "idle"),
+        ([NOTE], [{**START, "caught_up_at": None}], 450.0, "running"),
+        ([NOTE], [], None, "NOT RUNNING"),
+        ([NOTE], [{**START, "status": "Failed", "started_at": None}], None, "NOT RUNNING"),
+        ([{**NOTE, "withdrawn": True}], [], None, "not stopped"),
+        ([], [], None, "not stopped"),
+        (["spoiled", {"di_job_id": "x"}], [7, None], None, "not stopped"),
+    )
+    missed = []
+    for notes, starts, downtime, outcome in rows:
+        (job,) = report(notes, [], starts)["jobs"]
+        if (job["downtime"], job["outcome"]) != (downtime, outcome):
+            missed.append((notes, starts, job))
+    assert missed == []
+
+
+def test_a_downtime_that_is_too_long_is_red(report: Callable[..., Any]) -> None:
+    """Though the job runs; a mail that cannot be sent is not."""
+
+    def broken(report: dict[str, Any]) -> None:
+        raise OSError("no mail server")
+
+    assert report([NOTE], [STOP], [START], max_downtime=450, on_report=broken)["jobs"][0]["downtime"] == 450
+    text = r"down for longer than 449 s: 11668 \(450 s\)\. They run again\."
+    with pytest.raises(DataWorksPermanentError, match=text) as caught:
+        report([NOTE], [STOP], [START], max_downtime=449)
+    assert caught.value.see == "long-downtime"
+
+
+def test_the_older_api_costs_no_call(
+    report: Callable[..., Any], emulator: Emulator, connect: Callable[..., None]
+) -> None:
+    """What it does not tell stays unknown."""
+    connect()
+
+    (job,) = report([NOTE], [STOP], [START])["jobs"]
+
+    assert (job["lag_before"], job["events"], emulator.calls) == (None, [], [])
+
+
+def test_the_table_fits_a_terminal() -> None:
+    """With the longest values there are."""
+    job = {
+        **{"di_job_id": 2**63 - 1, "stopped_at": "2026-11-18T10:56:40+00:00", "running_at": RUNNING},
+        **{"downtime": 86_399.0, "lag_before": 99_999.0, "lag_after": 99_999.0, "outcome": "NOT RUNNING"},
+    }
+    empty = {**dict.fromkeys(job), "di_job_id": 1, "outcome": "not stopped"}
+
+    lines = table([job, empty])
+
+    assert max(map(len, lines)) <= 100, lines
+    assert len({line.count("|") for line in lines}) == 1
