@@ -178,7 +178,7 @@ class DIJobMaintenance(TaskGroup):
             end = self._outcome()
             self.restart >> end
         if isinstance(self._report, Mapping) or self._report:
-            end >> self._reporting()
+            end >> self._reporting(end)
 
     def _ask_before_work(self) -> None:
         """Have each task of the work ask, before it begins, whether the jobs are stopped."""
@@ -232,7 +232,7 @@ class DIJobMaintenance(TaskGroup):
         )
         return self.outcome.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
 
-    def _reporting(self) -> Any:
+    def _reporting(self, end: Any) -> Any:
         from airflow_provider_dataworks.operators.report import MaintenanceReportOperator  # only where it is used
 
         given = dict(self._report) if isinstance(self._report, Mapping) else {}
@@ -243,10 +243,12 @@ class DIJobMaintenance(TaskGroup):
             started_by=[self.restart.task_id],
             approved_by=None if self._approved is None else self._approved.task_id,
             dataworks_conn_id=_argument(self.restart, "dataworks_conn_id", _DEFAULT_CONN),
+            fails_with=[end.task_id],
             **{**_AT_ONCE, **given},
         )
-        # As the restart is: it speaks also of a run that was marked failed, and a downtime that is too long is red.
-        return report.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
+        # Airflow looks at the last of the teardowns that may fail a run, and at no other before it. A report that may
+        # not leaves that to the restart; one that may, for a long downtime, fails where the restart has failed.
+        return report.as_teardown(setups=self.open, on_failure_fail_dagrun=report.max_downtime is not None)
 
     def _facts(self) -> dict[str, Any]:
         return {

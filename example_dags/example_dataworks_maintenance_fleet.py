@@ -1,6 +1,8 @@
 """
 Maintain a fleet of DataWorks DI jobs in one window: each is stopped, and what this run stopped is started again.
 
+Before that a preflight says whether all can be done; behind it a report says how long each job was down.
+
 It needs the connection ``dataworks_default`` and a triggerer, for the waits of a fleet hold no worker slot.
 """
 
@@ -41,7 +43,13 @@ with DAG(
         print("No job of the fleet runs: upgrading.")
 
     with DIJobMaintenance(
-        di_job_ids=which_jobs(), window=WINDOW, stop_args=DEFER, check_args=DEFER, restart_args=DEFER
+        di_job_ids=which_jobs(),
+        window=WINDOW,
+        preflight={"on_unknown": "warn"},
+        stop_args=DEFER,
+        check_args=DEFER,
+        restart_args=DEFER,
+        report={"reason": "upgrade of the target", "max_downtime": timedelta(hours=2)},
     ):
         upgrade_target()
 # [END howto_di_job_maintenance_fleet]

@@ -380,3 +380,51 @@ def test_the_report_is_made_whatever_happens(jobs: Emulator) -> None:
     (report,) = reports
     assert (report["reason"], [job["outcome"] for job in report["jobs"]]) == ("report", ["running", "running"])
     assert all(0 < job["downtime"] < 60 for job in report["jobs"])
+
+
+@pytest.mark.parametrize("report", [False, True, {"max_downtime": 3600}], ids=["none", "report", "limit"])
+def test_of_several_restarts_one_that_is_not_well_is_red(
+    jobs: Emulator, connect: Callable[..., None], logged: Callable[[], str], report: Any
+) -> None:
+    """Although its job runs: the task at the end names it, and why; a report behind it hides nothing."""
+    connect(api_version="2024-05-18")
+    jobs.add_job(OTHER, stop_seconds=0.1, start_seconds=0.1, lag={"stuck": 500}, metrics_period=1)
+    with a_dag(f"unproven_{len(str(report))}") as dag:
+
+        @task
+        def work() -> None: ...
+
+        restart = {**FAST["restart_args"], "max_lag": 60, "lag_timeout": 2.5}
+        with DIJobMaintenance(di_job_ids=[JOB, OTHER], report=report, **{**FAST, "restart_args": restart}):
+            work()
+    jobs.add_job(JOB, stop_seconds=0.1, start_seconds=0.1, metrics_period=1)
+
+    state, tasks = run_dag(dag)
+
+    assert state == "failed"
+    assert tasks["maintenance.restarted", -1].state == "failed"
+    assert [jobs.job(job_id).status for job_id in (JOB, OTHER)] == ["Running", "Running"]
+    assert f"not proven to be well: DI job {OTHER}: it runs, but was not within 60 s of its source" in logged()
+
+
+@pytest.mark.parametrize(
+    "report", [True, {"max_downtime": 3600}, {"max_downtime": 0.01}], ids=["report", "limit", "long"]
+)
+@pytest.mark.parametrize("ids", [JOB, [JOB, OTHER]], ids=["one", "several"])
+def test_a_report_hides_no_restart_that_failed(jobs: Emulator, report: Any, ids: Any) -> None:
+    """And is red itself where a job was down for too long."""
+    is_long = isinstance(report, dict) and report["max_downtime"] < 1
+    with a_dag(f"hides_{len(str(report))}_{len(str(ids))}") as dag:
+
+        @task
+        def work() -> None: ...
+
+        with DIJobMaintenance(di_job_ids=ids, report=report, **FAST):
+            work()
+    if not is_long:
+        jobs.inject({"operation": "StartDIJob", "times": None, "error": {"status": 403, "code": "Forbidden.RAM"}})
+
+    state, tasks = run_dag(dag)
+
+    assert (state, jobs.job(JOB).status) == ("failed", "Running" if is_long else "Stopped")
+    assert tasks["maintenance.report", -1].state == ("failed" if isinstance(report, dict) else "success")

@@ -152,7 +152,7 @@ class DIJobTask(MappedRetries, _Task):
         message = f"nothing is sent any more: the time for it ended at {ended}."
         raise DIJobWaitTimeout(message, **catalog_kwargs("wait-timed-out"))
 
-    def explain(self, error: DataWorksError, report: Report) -> None:
+    def explain(self, error: DataWorksError, report: Report, context: Context | None = None) -> None:
         """Add to an error what this task knows besides, by what was done so far; by default nothing."""
 
     @abstractmethod
@@ -284,7 +284,7 @@ class DIJobTask(MappedRetries, _Task):
         """
         triggers = _triggers()
         report = Report.read(triggers.report_of(event))
-        with explained(context, partial(self.explain, report=report)):
+        with explained(context, partial(self.explain, report=report, context=context)):
             job: DIJob = triggers.outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
             proof = triggers.proof_of(event)

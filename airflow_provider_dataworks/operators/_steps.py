@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LAG = 10.0  # seconds after which reads are taken to show a start, at most
+UNPROVEN = "dataworks_unproven"  # key of an XCom
 # Ends of a start of which the service may know more: in the catalogue.
 _FAILED_STARTS = frozenset(("job-failed", "not-healthy", "lag-grows", "not-caught-up"))
 _LONGEST_STOP = 5 * 3600.0  # seconds
@@ -170,6 +171,10 @@ class StartSteps(DIJobTask):
         """Say first, in an error that leaves the job down, that it is down and what starts it; log why it may be."""
         if error.see in _FAILED_STARTS:
             self._log_diagnosis(error)
+            if context is not None:
+                # For the task that says at the end which of several restarts failed: the job itself may run.
+                value = {"di_job_id": self.di_job_id, "why": error.message}
+                context["ti"].xcom_push(key=UNPROVEN, value=value)
         left = None if context is None else tries_left(context)
         say_that_the_job_is_down(error, self.di_job_id, owed=report.owed, tries_left=left)
 

@@ -26,8 +26,9 @@ from airflow_provider_dataworks.client import files
 from airflow_provider_dataworks.exceptions import DataWorksPermanentError, DIJobFailed, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import Note, asked_to_stop, jobs_stopped, states_of
+from airflow_provider_dataworks.operators._steps import UNPROVEN
 from airflow_provider_dataworks.retries import explained
-from airflow_provider_dataworks.values import int64, invalid
+from airflow_provider_dataworks.values import int64, invalid, plain_text
 from airflow_provider_dataworks.version_compat import BaseOperator
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ class RestartOutcomeOperator(BaseOperator):
                 if asked_to_stop(context, self.stopped_by, job_id) is not False
             ]
             down = self._down([job_id for job_id in stopped if job_id not in self._started(context)])
+            unproven = {job: why for job, why in self._unproven(context).items() if job in stopped and job not in down}
             if down:
                 jobs, tasks = ", ".join(f"{job} ({status})" for job, status in down.items()), ", ".join(self.started_by)
                 error = DIJobFailed(
@@ -173,7 +175,17 @@ class RestartOutcomeOperator(BaseOperator):
                 )
                 error.lead = "DI jobs are down: start them in the DataWorks console, or clear their restart."
                 raise error
+            if unproven:
+                jobs = "; ".join(f"DI job {job}: {why}" for job, why in unproven.items())
+                message = f"started again, but not proven to be well: {jobs}"
+                raise DIJobFailed(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("not-proven"))
         return sorted(stopped)
+
+    def _unproven(self, context: Context) -> dict[int, str]:
+        """Return the jobs of restarts that failed although the job may run, and why."""
+        found = context["ti"].xcom_pull(task_ids=self.started_by, key=UNPROVEN)
+        told = [each for each in found or () if isinstance(each, Mapping)]
+        return {note.di_job_id: plain_text(str(each.get("why")), 300) for each in told if (note := Note.read(each))}
 
     def _started(self, context: Context) -> set[int]:
         """Return the jobs of restarts that saw them run; nothing is known of the others."""

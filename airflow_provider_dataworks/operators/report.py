@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
-from airflow_provider_dataworks.operators._request_note import Note
+from airflow_provider_dataworks.operators._request_note import Note, states_of
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
 from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.values import checked, finite_number, optional, plain_text, seconds
 from airflow_provider_dataworks.version_compat import BaseOperator
+
+try:
+    from airflow.sdk.observability.stats import Stats
+except ImportError:  # before Airflow 3.2
+    from airflow.stats import Stats
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -25,6 +30,7 @@ _BEFORE = 900  # seconds before a stop in which the last sample of the lag is lo
 _LONGEST = 300  # characters of a reason or a name
 _MOST_EVENTS = 20  # of a job
 _DELAY = "delayTime"
+_WELL = {"success", "skipped"}
 _HEAD = ("DI job", "stopped (UTC)", "running", "down", "lag (s)", "outcome")
 
 
@@ -34,7 +40,8 @@ class MaintenanceReportOperator(BaseOperator):
 
     The report is the task's XCom, and a table in its log. With API 2020-05-18 it costs no call, else three a job that
     was stopped: the lag before the stop, and the DDL statements and failovers since.
-    What cannot be known is ``None``; it never keeps the report from being made.
+    What cannot be known is ``None``; it never keeps the report from being made. Airflow's metrics get each downtime as
+    the timer ``dataworks.di_job.downtime``, with the tags ``dag_id`` and ``di_job_id``.
 
     :param di_job_ids: ids of the DI jobs. (templated)
     :param stopped_by: task ids of the stops.
@@ -43,6 +50,8 @@ class MaintenanceReportOperator(BaseOperator):
     :param reason: why, for whoever reads the report. (templated)
     :param on_report: called with the report, to send it somewhere; what it raises is logged and fails nothing.
     :param max_downtime: seconds, or a timedelta, that a job may be down; a longer time fails this task, and the run.
+    :param fails_with: task ids; with ``max_downtime`` this task fails, too, where one of these did not succeed: Airflow
+        does not look at them any more then.
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
     :return: dict of ``dag_id``, ``run_id``, ``by`` (who asked, as far as Airflow tells), ``approved_by``, ``reason``,
         ``at`` (ISO 8601 UTC) and ``jobs``: a list of dicts of ``di_job_id``, ``outcome``, ``stopped_at``,
@@ -63,6 +72,7 @@ class MaintenanceReportOperator(BaseOperator):
         reason: str | None = None,
         on_report: Callable[[dict[str, Any]], Any] | None = None,
         max_downtime: float | timedelta | None = None,
+        fails_with: Iterable[str] = (),
         dataworks_conn_id: str = "dataworks_default",
         **kwargs: Any,
     ) -> None:
@@ -72,7 +82,7 @@ class MaintenanceReportOperator(BaseOperator):
         self.stopped_by, self.started_by, self.approved_by = list(stopped_by), list(started_by), approved_by
         self.reason = reason
         self.on_report = on_report
-        self.max_downtime = max_downtime
+        self.max_downtime, self.fails_with = max_downtime, list(fails_with)
         self.dataworks_conn_id = dataworks_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -88,8 +98,14 @@ class MaintenanceReportOperator(BaseOperator):
             report = {**self._who_and_why(context), "at": _text_of(hook.now()), "jobs": jobs}
             for line in table(jobs):
                 self.log.info("%s", line)
+            for job in jobs:
+                if job["downtime"] is not None:
+                    tags = {"dag_id": context["ti"].dag_id, "di_job_id": str(job["di_job_id"])}
+                    Stats.timing("dataworks.di_job.downtime", timedelta(seconds=job["downtime"]), tags=tags)
             self._hand_on(report)
-            self._refuse_long_downtime(jobs)
+            if self.max_downtime is not None:
+                self._refuse_failed_tasks(context)
+                self._refuse_long_downtime(jobs)
         return report
 
     def _who_and_why(self, context: Context) -> dict[str, Any]:
@@ -140,9 +156,13 @@ class MaintenanceReportOperator(BaseOperator):
         except Exception:  # an author's mail server is no reason for a red maintenance
             self.log.exception("on_report failed; the report itself is in this task's XCom.")
 
+    def _refuse_failed_tasks(self, context: Context) -> None:
+        failed = [task for task in self.fails_with if set(states_of(context, [task])) - _WELL]
+        if failed:
+            message = f"{', '.join(failed)} did not succeed, so this run is red; its log says what to do."
+            raise DataWorksPermanentError(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("left-down"))
+
     def _refuse_long_downtime(self, jobs: list[dict[str, Any]]) -> None:
-        if self.max_downtime is None:
-            return
         most = seconds(self.max_downtime, "max_downtime")
         long = [job for job in jobs if job["downtime"] is not None and job["downtime"] > most]
         if long:

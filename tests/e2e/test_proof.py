@@ -57,9 +57,12 @@ def test_a_restart_proves_that_data_flows(emulator: Emulator, start_run: Callabl
         log = run.log(1, "maintenance.restart")
         found = (state, job.status, job.effective_stops, job.effective_starts)
         *_, wanted_state, wanted_status, text = ROWS[name]
-        if found != (wanted_state, wanted_status, 1, 1) or text not in log:
+        (told,) = run.result("maintenance.report")["jobs"]
+        outcomes = ("caught up", "idle") if wanted_state == "success" else ("NOT RUNNING",)
+        well = told["outcome"] in outcomes and (told["downtime"] is not None) is (wanted_state == "success")
+        if found != (wanted_state, wanted_status, 1, 1) or text not in log or not well:
             tasks = {task: run.task(f"maintenance.{task}")["state"] for task in ("stop", "check", "restart", "done")}
-            missed.append(f"{name}: {found}, {tasks}\n{log[-1200:]}")
+            missed.append(f"{name}: {found}, {tasks}, {told}\n{log[-1200:]}")
     assert not missed, "\n\n".join(missed)
 
 
@@ -72,3 +75,17 @@ def test_metrics_that_are_refused_are_named(emulator: Emulator, start_run: Calla
     assert run.wait_end(120) == "failed"
     assert emulator.job(4210).status == "Running"
     assert "ListDIJobMetrics" in run.log(1, "maintenance.restart")
+
+
+def test_a_preflight_that_says_no_touches_nothing(emulator: Emulator, start_run: Callable[..., Run]) -> None:
+    """The run is red at its first task, and no task behind it has run."""
+    emulator.add_job(4211, "Stopped", **FAST)
+    run = start_run("e2e_proof", job=4211)
+
+    assert run.wait_end(120) == "failed"
+    job = emulator.job(4211)
+    assert (job.status, job.stop_calls, job.start_calls) == ("Stopped", 0, 0)
+    log = run.log(1, "maintenance.preflight")
+    assert "[ ] DI job 4211: is there and Running: it is Stopped" in log
+    assert "nothing was touched, because 1 of 1 checks are not good" in log
+    assert run.task("maintenance.stop")["state"] == "upstream_failed"

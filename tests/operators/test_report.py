@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -112,6 +113,23 @@ def test_a_downtime_that_is_too_long_is_red(report: Callable[..., Any]) -> None:
     with pytest.raises(DataWorksPermanentError, match=text) as caught:
         report([NOTE], [STOP], [START], max_downtime=449)
     assert caught.value.see == "long-downtime"
+
+
+def test_airflows_metrics_get_the_downtime(report: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer for each job that ran again."""
+    told: list[Any] = []
+
+    class Stats:
+        @staticmethod
+        def timing(stat: str, dt: timedelta, *, tags: dict[str, str]) -> None:
+            told.append((stat, dt, tags))
+
+    monkeypatch.setattr("airflow_provider_dataworks.operators.report.Stats", Stats)
+    report([NOTE], [STOP], [START])
+    report([NOTE], [STOP], [])
+
+    tags = {"dag_id": "upgrade", "di_job_id": str(JOB)}
+    assert told == [("dataworks.di_job.downtime", timedelta(seconds=450), tags)]
 
 
 def test_the_older_api_costs_no_call(

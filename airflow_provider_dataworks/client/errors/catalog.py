@@ -103,6 +103,14 @@ _TASKS: tuple[ErrorInfo, ...] = (
         "start the jobs in the DataWorks console.",
     ),
     ErrorInfo(
+        anchor="not-proven",
+        error=DIJobFailed,
+        title="A restarted DI job is not proven to be well",
+        cause="The restart of a job that runs now has failed: it did not run for healthy_for, or has not caught up.",
+        remedy="Read the log of that restart task. If the job is well by now, clear the restart task with those behind "
+        "it: it starts nothing that runs, and looks again.",
+    ),
+    ErrorInfo(
         anchor="wait-timed-out",
         error=DIJobWaitTimeout,
         title="Timeout while waiting for the DI job",
