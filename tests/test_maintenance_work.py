@@ -404,7 +404,7 @@ def test_of_several_restarts_one_that_is_not_well_is_red(
     assert state == "failed"
     assert tasks["maintenance.restarted", -1].state == "failed"
     assert [jobs.job(job_id).status for job_id in (JOB, OTHER)] == ["Running", "Running"]
-    assert f"not proven to be well: DI job {OTHER}: it runs, but was not within 60 s of its source" in logged()
+    assert f"not proven to be well: DI job {OTHER}: it runs, but did not come within 60 s of its source" in logged()
 
 
 @pytest.mark.parametrize(
