@@ -18,8 +18,6 @@ API_2020 = "2020-05-18"
 API_2024 = "2024-05-18"
 API_VERSIONS = (API_2020, API_2024)
 
-refusal = invalid
-
 _SLOWEST = 1 / 3600  # calls per second
 # The region becomes part of the host that receives signed requests, so only the shape of a region id may pass.
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
@@ -55,12 +53,12 @@ class ClientConfig:
         one_of("signature", self.signature, SIGNATURES)
         for field, most in (("connect_timeout", 600), ("read_timeout", 600), ("max_qps", 1000)):
             if not finite_number(value := getattr(self, field), 0, most):
-                raise refusal(field, f"{shown(value)} is not a number above 0 and up to {most}")
+                raise invalid(field, f"{shown(value)} is not a number above 0 and up to {most}")
         if self.max_qps < _SLOWEST:
-            raise refusal("max_qps", f"{shown(self.max_qps)} is less than one call an hour", "Give 0.0003 or more.")
+            raise invalid("max_qps", f"{shown(self.max_qps)} is less than one call an hour", "Give 0.0003 or more.")
         # A relative one would mean another file in each of Airflow's processes.
         if self.ca_file is not None and not PurePath(self.ca_file).is_absolute():
-            raise refusal("ca_file", "is not an absolute path", "Give it like /etc/ssl/company.pem.")
+            raise invalid("ca_file", "is not an absolute path", "Give it like /etc/ssl/company.pem.")
 
     @property
     def is_local(self) -> bool:
@@ -86,16 +84,16 @@ def endpoint(
     """
     network = one_of("network", network or "public", NETWORKS)
     if region and not _REGION.fullmatch(str(region)):
-        raise refusal("region", f"{shown(region)} is not a region id", "Give it like cn-shanghai or ap-southeast-1.")
+        raise invalid("region", f"{shown(region)} is not a region id", "Give it like cn-shanghai or ap-southeast-1.")
     _check_port(port)
     if host:
         return _from_host(host, port)
     if not region:
-        raise refusal("region", "is missing", "Set the region of the workspace, for example cn-shanghai, or a host.")
+        raise invalid("region", "is missing", "Set the region of the workspace, for example cn-shanghai, or a host.")
     found = host_of(region, network)
     if found is None:
         problem = f"DataWorks has no VPC endpoint in {region}"
-        raise refusal("network", problem, "Use network public, or give the host of an endpoint of your own.")
+        raise invalid("network", problem, "Use network public, or give the host of an endpoint of your own.")
     return f"https://{found}" + (f":{port}" if port not in (None, 443) else "")
 
 
@@ -111,7 +109,7 @@ def address(field: str, text: str) -> str:
         return _from_host(text, None)
     except DataWorksInvalidRequest as error:
         problem = error.message.partition(": ")[2].removesuffix(".")
-        raise refusal(field, problem, "Give it with https:// and without user and password.") from None
+        raise invalid(field, problem, "Give it with https:// and without user and password.") from None
 
 
 def _from_host(text: str, port: int | None) -> str:
@@ -119,19 +117,19 @@ def _from_host(text: str, port: int | None) -> str:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         host, own_port = (parts.hostname or ""), parts.port
     except ValueError as error:
-        raise refusal("host", "has no valid name or port", "Give it like host or host:8443.") from error
+        raise invalid("host", "has no valid name or port", "Give it like host or host:8443.") from error
     # The parser drops line ends and tabs silently, so they are looked for in the text.
     extra = parts.query or parts.fragment or parts.path.strip("/") or "@" in parts.netloc or len(text.split()) != 1
     if extra or not (_is_address(host) or _HOST.fullmatch(host)) or ".." in host:
-        raise refusal(
+        raise invalid(
             "host", "is not a bare host", "Give it like dataworks.cn-shanghai.aliyuncs.com, without path or user."
         )
     if parts.scheme not in ("http", "https"):
-        raise refusal(
+        raise invalid(
             "host", f"{shown(parts.scheme)} is not a scheme to call", "Leave the scheme out, or write https://."
         )
     if parts.scheme == "http" and not is_loopback(host):
-        raise refusal("host", f"http://{shown(host)[1:-1]} would send signed requests in the clear", "Use https://.")
+        raise invalid("host", f"http://{shown(host)[1:-1]} would send signed requests in the clear", "Use https://.")
     _check_port(own_port)
     number = own_port or port
     name = f"[{host}]" if ":" in host else host
@@ -141,7 +139,7 @@ def _from_host(text: str, port: int | None) -> str:
 
 def _check_port(port: object) -> None:
     if port is not None and (isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536):
-        raise refusal("port", f"{shown(port)} is not a port", "Give a number from 1 to 65535.")
+        raise invalid("port", f"{shown(port)} is not a port", "Give a number from 1 to 65535.")
 
 
 def _is_address(host: str) -> bool:
@@ -160,7 +158,7 @@ def is_loopback(host: str) -> bool:
 def one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
     """Return the value if it is one of those allowed, else refuse it with the list."""
     if value not in allowed:
-        raise refusal(field, f"{shown(value)} is not known", f"Use one of: {', '.join(allowed)}.")
+        raise invalid(field, f"{shown(value)} is not known", f"Use one of: {', '.join(allowed)}.")
     return value
 
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_provider_dataworks import values
 from airflow_provider_dataworks.client.auth.signing import flat
-from airflow_provider_dataworks.client.config import API_2020, API_2024, refusal
+from airflow_provider_dataworks.client.config import API_2020, API_2024
 from airflow_provider_dataworks.client.http.decoding import Payload
 from airflow_provider_dataworks.client.http.responses import (
     read_di_job,
@@ -25,7 +25,7 @@ from airflow_provider_dataworks.client.http.responses import (
     read_total,
 )
 from airflow_provider_dataworks.client.models import DIJob, Page
-from airflow_provider_dataworks.values import int64
+from airflow_provider_dataworks.values import int64, invalid
 
 T = TypeVar("T", covariant=True)
 
@@ -106,7 +106,7 @@ class Api20200518:
     def StopDIJob(self, di_job_id: int | str, instance_id: int | str | None = None) -> Call[str]:
         """https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks-public-2020-05-18-stopdijob"""
         if instance_id is not None:
-            raise refusal(
+            raise invalid(
                 "instance_id", "API 2020-05-18 stops whole jobs only", "Leave it out, or set api_version to 2024-05-18."
             )
         job_id = int64(di_job_id, "di_job_id")

@@ -11,12 +11,12 @@ from urllib.parse import quote, urlsplit
 
 from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource
 from airflow_provider_dataworks.client.auth.sts import sts_endpoint
-from airflow_provider_dataworks.client.config import ClientConfig, endpoint, refusal
+from airflow_provider_dataworks.client.config import ClientConfig, endpoint
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.exceptions import DataWorksAuthError, DataWorksUnavailable
 from airflow_provider_dataworks.hooks._credential_fields import CredentialFields, source_of
 from airflow_provider_dataworks.hooks._fields import key_field, number_field, text_field
-from airflow_provider_dataworks.values import int64, plain_text
+from airflow_provider_dataworks.values import int64, invalid, plain_text
 from airflow_provider_dataworks.version_compat import BaseHook, mask_secret, read_connection_in_event_loop
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def checked_extra(extra: Any) -> Mapping[str, Any]:
     """
     if not isinstance(extra, Mapping):
         problem = f"is a JSON {type(extra).__name__}, not an object"
-        raise refusal("extra", problem, 'Give it like {"region": "cn-shanghai"}.')
+        raise invalid("extra", problem, 'Give it like {"region": "cn-shanghai"}.')
     return extra
 
 
@@ -109,7 +109,7 @@ def read_account(
     region = text_field("region", extra.get("region"))
     if not (fields["host"] or region) and extra:
         known = plain_text(f"extra holds: {', '.join(sorted(extra))}", 300)
-        raise refusal("region", f"is missing, and there is no host ({known})", "Set region, for example cn-shanghai.")
+        raise invalid("region", f"is missing, and there is no host ({known})", "Set region, for example cn-shanghai.")
     choices: dict[str, Any] = {
         name: text_field(name, extra.get(name)) for name in ("api_version", "signature", "ca_file")
     }
@@ -139,7 +139,7 @@ def _shortened(identity: str) -> str:
 
 def _console(template: str | None) -> str | None:
     if template and not template.startswith("https://"):
-        raise refusal("console_url", "does not begin with https://", "Give the address as the browser shows it.")
+        raise invalid("console_url", "does not begin with https://", "Give the address as the browser shows it.")
     return template
 
 
@@ -147,7 +147,7 @@ def _either(connection: Connection, extra: Mapping[str, Any], field: str) -> str
     read = text_field if field == "host" else key_field
     standard, other = read(field, getattr(connection, field)), text_field(_SYNONYMS[field], extra.get(_SYNONYMS[field]))
     if standard and other and standard != other:
-        raise refusal(field, f"differs from {_SYNONYMS[field]} in extra", "Give it in one place only.")
+        raise invalid(field, f"differs from {_SYNONYMS[field]} in extra", "Give it in one place only.")
     return standard or other
 
 

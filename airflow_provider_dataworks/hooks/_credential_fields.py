@@ -13,9 +13,9 @@ from airflow_provider_dataworks.client.auth.default_chain import DefaultChain
 from airflow_provider_dataworks.client.auth.metadata import ROLE_NAME, CredentialsUri, EcsRamRole
 from airflow_provider_dataworks.client.auth.profile import Profile
 from airflow_provider_dataworks.client.auth.sts import DURATION, ROLE_ARN, SESSION_NAME, AssumeRole, AssumeRoleWithOidc
-from airflow_provider_dataworks.client.config import one_of, refusal
+from airflow_provider_dataworks.client.config import one_of
 from airflow_provider_dataworks.hooks._fields import json_field, key_field, text_field
-from airflow_provider_dataworks.values import int64, shown
+from airflow_provider_dataworks.values import int64, invalid, shown
 
 _KEYS = frozenset(("login", "password", "security_token"))
 _ROLE = frozenset(("role_arn", "role_session_name", "duration_seconds", "policy", "sts_endpoint"))
@@ -69,7 +69,7 @@ class CredentialFields:
         nothing = (None, "", False) if name in _FLAGS else (None, "")
         values = [value for value in found if not any(value is none for none in nothing) and value != ""]
         if len(values) > 1 and values[0] != values[1] and str(values[0]) != str(values[1]):
-            raise refusal(name, f"differs from {_SYNONYMS[name]}", "Give it under one name only.")
+            raise invalid(name, f"differs from {_SYNONYMS[name]}", "Give it under one name only.")
         return values[0] if values else None
 
     def text(self, name: str) -> str | None:
@@ -83,12 +83,12 @@ class CredentialFields:
         # A blank key is never filled from somewhere else, such as the environment: it would sign as somebody else.
         login, password = key_field("login", self.login), key_field("password", self.password)
         if not login:
-            raise refusal("login", "the AccessKey ID is missing", "Set login of the connection to the AccessKey ID.")
+            raise invalid("login", "the AccessKey ID is missing", "Set login of the connection to the AccessKey ID.")
         if not password:
-            raise refusal("password", "the AccessKey Secret is missing", "Set password to the AccessKey Secret.")
+            raise invalid("password", "the AccessKey Secret is missing", "Set password to the AccessKey Secret.")
         token = self.text("security_token")
         if self.kind == "sts" and not token:
-            raise refusal("security_token", "is missing although credential_type is sts", "Set the STS token.")
+            raise invalid("security_token", "is missing although credential_type is sts", "Set the STS token.")
         return Credentials(login, password, token)
 
     def refuse_what_does_not_fit(self) -> None:
@@ -100,7 +100,7 @@ class CredentialFields:
         wrong = sorted(name for name in _FIELDS - fitting if self.given(name) is not None)
         if wrong:
             remedy = f"Remove {', '.join(wrong)}, or choose the credential_type that is meant."
-            raise refusal(wrong[0], f"does not go with credential_type {kind}", remedy)
+            raise invalid(wrong[0], f"does not go with credential_type {kind}", remedy)
 
 
 def source_of(
@@ -129,7 +129,7 @@ def source_of(
         base = _plain(fields.base, fields, sts, read_again)
     role_arn = _role(fields, "role_arn")
     if role_arn is None:
-        raise refusal("role_arn", "is missing", "Set the ARN of the RAM role, like acs:ram::1234567890:role/name.")
+        raise invalid("role_arn", "is missing", "Set the ARN of the RAM role, like acs:ram::1234567890:role/name.")
     return AssumeRole(
         base,
         sts,
@@ -150,7 +150,7 @@ def _plain(
     if kind == "ecs_ram_role":
         name = fields.text("role_name")
         if name and not ROLE_NAME.fullmatch(name):
-            raise refusal("role_name", "is not the name of a RAM role", "Give the name, not the ARN.")
+            raise invalid("role_name", "is not the name of a RAM role", "Give the name, not the ARN.")
         return EcsRamRole(name, _flag(fields, "disable_imds_v1"))
     if kind == "oidc_role_arn":
         return AssumeRoleWithOidc(
@@ -165,7 +165,7 @@ def _plain(
     if kind == "credentials_uri":
         uri = fields.text("credentials_uri")
         if uri is None:
-            raise refusal("credentials_uri", "is missing", "Set the address that answers with keys.")
+            raise invalid("credentials_uri", "is missing", "Set the address that answers with keys.")
         return CredentialsUri(uri)
     return Profile(fields.text("profile")) if kind == "profile" else DefaultChain(sts)
 
@@ -173,14 +173,14 @@ def _plain(
 def _role(fields: CredentialFields, name: str) -> str | None:
     found = fields.text(name)
     if found and not ROLE_ARN.fullmatch(found):
-        raise refusal(name, f"{shown(found)} is not the ARN of a role", "Give it like acs:ram::1234567890:role/name.")
+        raise invalid(name, f"{shown(found)} is not the ARN of a role", "Give it like acs:ram::1234567890:role/name.")
     return found
 
 
 def _session_name(fields: CredentialFields) -> str | None:
     found = fields.text("role_session_name")
     if found and not _SESSION_NAME.fullmatch(found):
-        raise refusal(
+        raise invalid(
             "role_session_name", f"{shown(found)} is no session name", "Use 2 to 64 of letters, digits and .@-_="
         )
     return found
@@ -192,7 +192,7 @@ def _duration(fields: CredentialFields) -> int:
         return DURATION
     seconds = int64(found, "duration_seconds")
     if not 900 <= seconds <= 43200:
-        raise refusal("duration_seconds", f"{seconds} is not from 900 to 43200", "Give seconds, such as 3600.")
+        raise invalid("duration_seconds", f"{seconds} is not from 900 to 43200", "Give seconds, such as 3600.")
     return seconds
 
 
@@ -207,7 +207,7 @@ def _policy(fields: CredentialFields) -> str | None:
     except (ValueError, RecursionError):
         good = False
     if not good:
-        raise refusal("policy", f"is not a JSON object of up to {_LONGEST} characters", "Give a RAM policy.")
+        raise invalid("policy", f"is not a JSON object of up to {_LONGEST} characters", "Give a RAM policy.")
     return text
 
 
@@ -216,5 +216,5 @@ def _flag(fields: CredentialFields, name: str) -> bool:
     if isinstance(found, bool | None):
         return bool(found)
     if str(found).strip().lower() not in ("true", "false"):
-        raise refusal(name, f"{shown(found)} is neither true nor false")
+        raise invalid(name, f"{shown(found)} is neither true nor false")
     return str(found).strip().lower() == "true"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from airflow_provider_dataworks.client.config import refusal
-from airflow_provider_dataworks.values import plain_text, shown
+from airflow_provider_dataworks.values import invalid, plain_text, shown
 
 LONGEST = 8_000  # characters of a field
 _IN_JSON = str.maketrans("\t\r\n", "   ")
@@ -38,7 +37,7 @@ def key_field(name: str, value: Any) -> str | None:
     """Return one half of an AccessKey as it stands there: nothing around it is taken off, as that may be a mistake."""
     text = _text(name, value)
     if text and (len(text) > LONGEST or not re.fullmatch("[!-~]*", text)):
-        raise refusal(
+        raise invalid(
             name,
             f"is longer than {LONGEST} characters, or holds one that keys do not have, such as a space or a line end",
             "Copy it anew, without anything around it.",
@@ -59,7 +58,7 @@ def number_field(name: str, value: Any) -> float | None:
             raise TypeError(name)
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise refusal(name, f"{shown(value)} is not a number") from error
+        raise invalid(name, f"{shown(value)} is not a number") from error
 
 
 def _text(name: str, value: Any) -> str | None:
@@ -68,13 +67,13 @@ def _text(name: str, value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < _DIGITS:
         return str(value)
     if not isinstance(value, str):
-        raise refusal(name, f"is a {type(value).__name__}, not text", _QUOTES)
+        raise invalid(name, f"is a {type(value).__name__}, not text", _QUOTES)
     return value
 
 
 def _safe(name: str, text: str) -> str | None:
     if len(text) > LONGEST:
-        raise refusal(name, f"is longer than {LONGEST} characters")
+        raise invalid(name, f"is longer than {LONGEST} characters")
     if plain_text(text, LONGEST) != text:
-        raise refusal(name, "holds a character that no field has, such as a line end or half a character")
+        raise invalid(name, "holds a character that no field has, such as a line end or half a character")
     return text or None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from airflow_provider_dataworks.client.config import refusal
+from airflow_provider_dataworks.values import invalid
 
 _LONGEST_KEY = 8_000  # characters; a server takes no longer header
 
@@ -34,9 +34,9 @@ class Credentials:
         for name in ("access_key_id", "access_key_secret", "security_token"):
             value = getattr(self, name) or ""
             if not isinstance(value, str) or not re.fullmatch(r"[!-~]*", value):
-                raise refusal(name, "holds a character that keys do not have, such as a space or a line end")
+                raise invalid(name, "holds a character that keys do not have, such as a space or a line end")
             if len(value) > _LONGEST_KEY:
-                raise refusal(name, f"is longer than the {_LONGEST_KEY} characters that a request can carry")
+                raise invalid(name, f"is longer than the {_LONGEST_KEY} characters that a request can carry")
 
 
 class CredentialSource(Protocol):

@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dataworks.client.auth.answers import keys_in, payload_of, refused, unusable
 from airflow_provider_dataworks.client.auth.credentials import Credentials
-from airflow_provider_dataworks.client.config import address, refusal
+from airflow_provider_dataworks.client.config import address
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.client.http.plain import ask
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
+from airflow_provider_dataworks.values import invalid
 
 METADATA = "http://100.100.100.200"
 ROLE_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -116,7 +117,7 @@ class CredentialsUri:
     def __post_init__(self) -> None:
         """Refuse an address that would show the keys on the way, or holds a password."""
         if not re.fullmatch(r"https?://[!-~]+", self.uri):
-            raise refusal("credentials_uri", "is not an address", "Give it like https://host/path.")
+            raise invalid("credentials_uri", "is not an address", "Give it like https://host/path.")
         scheme, _, rest = self.uri.partition("://")
         address("credentials_uri", f"{scheme}://{re.split('[/?#]', rest)[0]}")
 

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dataworks.client.auth.credentials import Credentials
-from airflow_provider_dataworks.client.config import refusal
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.files import NotUsable, read_file
 from airflow_provider_dataworks.client.locks import Lock
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
-from airflow_provider_dataworks.values import plain_text
+from airflow_provider_dataworks.values import invalid, plain_text
 
 _AGE = 60.0  # seconds; the library does not tell when the keys it gives expire, but renews them by itself
 _LARGEST = 2**20  # bytes of a file with profiles
@@ -85,7 +84,7 @@ def _home() -> Path:
     try:
         return Path.home()
     except (RuntimeError, KeyError):
-        raise refusal(
+        raise invalid(
             "HOME",
             "is not set, and the user of this process is not known to the system, so there is no home to look into",
             "Set HOME for workers and triggerer, or choose another credential_type on the connection.",

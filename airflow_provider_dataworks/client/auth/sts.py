@@ -21,14 +21,14 @@ from functools import partial
 from airflow_provider_dataworks.client.auth.answers import keys_in, payload_of
 from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource
 from airflow_provider_dataworks.client.auth.signing import FORM, canonical_query, flat, form_body, rpc_params
-from airflow_provider_dataworks.client.config import address, endpoint, refusal
+from airflow_provider_dataworks.client.config import address, endpoint
 from airflow_provider_dataworks.client.errors import ErrorInfo
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.files import NotUsable, read_file
 from airflow_provider_dataworks.client.http.decoding import Reply
 from airflow_provider_dataworks.client.http.plain import ask
 from airflow_provider_dataworks.exceptions import DataWorksAuthError
-from airflow_provider_dataworks.values import plain_text
+from airflow_provider_dataworks.values import invalid, plain_text
 
 VERSION = "2015-04-01"
 SESSION_NAME = "airflow-provider-dataworks"
@@ -210,7 +210,7 @@ class AssumeRoleWithOidc:
                 **CATALOG["oidc-not-set-up"].kwargs,
             )
         if not value and plain_text(found, _LONGEST) != found:
-            raise refusal(name, "holds a character that no such value has, or is far too long")
+            raise invalid(name, "holds a character that no such value has, or is far too long")
         return found
 
 
@@ -225,11 +225,11 @@ def _read_token(path: str, field: str) -> str:
     try:
         token = read_file(path, _LARGEST_TOKEN).decode("ascii").strip()
     except NotUsable as error:
-        raise refusal(field, f"the file cannot be used ({error})", _REMEDY) from None
+        raise invalid(field, f"the file cannot be used ({error})", _REMEDY) from None
     except UnicodeDecodeError:
         token = ""
     if not _JWT.fullmatch(token):
-        raise refusal(field, "the file holds no OIDC token (a JWT: three parts with dots between them)", _REMEDY)
+        raise invalid(field, "the file holds no OIDC token (a JWT: three parts with dots between them)", _REMEDY)
     return token
 
 

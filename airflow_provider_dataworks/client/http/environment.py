@@ -18,9 +18,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from airflow_provider_dataworks.client.config import refusal
 from airflow_provider_dataworks.client.files import NotUsable, read_file
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+from airflow_provider_dataworks.values import invalid
 
 _LARGEST = 10 * 2**20  # bytes; those of all public authorities together take a quarter of a megabyte
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # how OpenSSL looks for a certificate in a directory
@@ -93,7 +93,7 @@ def _proxy_refused(kind: str, problem: str, remedy: str) -> DataWorksInvalidRequ
     spelled = f"{kind}_proxy"
     # In small letters it goes before the same in capitals.
     name = next((name for name in (spelled, spelled.upper()) if os.environ.get(name)), spelled)
-    return refusal(name, problem, remedy)
+    return invalid(name, problem, remedy)
 
 
 def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
@@ -119,7 +119,7 @@ def _context(ca_file: str | None, cert_file: str | None, cert_dir: str | None) -
     if cert_dir:
         if not any(map(_holds_certificates, cert_dir.split(os.pathsep))):
             problem = "leads to no directory with certificates, named by hash as OpenSSL looks for them"
-            raise refusal("SSL_CERT_DIR", problem, "Run openssl rehash there, or unset the variable.")
+            raise invalid("SSL_CERT_DIR", problem, "Run openssl rehash there, or unset the variable.")
         return ssl.create_default_context(capath=cert_dir)
     return httpx.create_ssl_context(trust_env=False)
 
@@ -132,7 +132,7 @@ def _context_of_file(name: str, path: str) -> ssl.SSLContext:
         problem = str(error)
     except (OSError, ValueError) as error:  # what a file without certificates raises is an OSError, too
         problem = getattr(error, "strerror", None) or "it holds no certificate"
-    raise refusal(name, f"the file cannot be used ({problem})", _FILE_REMEDY)
+    raise invalid(name, f"the file cannot be used ({problem})", _FILE_REMEDY)
 
 
 def _holds_certificates(folder: str) -> bool:
@@ -153,4 +153,4 @@ def _check_key_log() -> None:
                 return
     except (OSError, ValueError):
         pass
-    raise refusal("SSLKEYLOGFILE", "names no file that can be written", "Unset the variable.")
+    raise invalid("SSLKEYLOGFILE", "names no file that can be written", "Unset the variable.")

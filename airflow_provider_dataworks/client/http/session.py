@@ -21,7 +21,7 @@ import httpx
 from airflow_provider_dataworks.client.auth.cache import CredentialCache, Held
 from airflow_provider_dataworks.client.auth.credentials import Credentials, redact
 from airflow_provider_dataworks.client.auth.signing import FORM, RPC, Params, form_body, sign
-from airflow_provider_dataworks.client.config import ClientConfig, refusal, user_agent
+from airflow_provider_dataworks.client.config import ClientConfig, user_agent
 from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.client.errors.codes import is_about_keys, network_error
 from airflow_provider_dataworks.client.http.connections import ConnectionPool
@@ -32,7 +32,7 @@ from airflow_provider_dataworks.client.http.rate_limit import RateLimiter, TooLo
 from airflow_provider_dataworks.client.http.responses import CLOCK_CODES, refusal_code
 from airflow_provider_dataworks.client.operations import Call
 from airflow_provider_dataworks.exceptions import DataWorksThrottled, DataWorksUnavailable
-from airflow_provider_dataworks.values import plain_text
+from airflow_provider_dataworks.values import invalid, plain_text
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class Session(httpx.BaseTransport):
         :raises DataWorksError: see :meth:`send`; or the request is for another host than the connection's.
         """
         if _origin(request.url) != _origin(self._origin):
-            raise refusal("url", "is not at the connection's endpoint, and no other may see the signature")
+            raise invalid("url", "is not at the connection's endpoint, and no other may see the signature")
         path, _, query = request.url.raw_path.partition(b"?")
         given = request.extensions.get("timeout", {})
         unsigned = _Unsigned(
