@@ -1,4 +1,4 @@
-"""Answers what is asked about how a job runs: metrics, tables and log, of API 2024-05-18; knows no HTTP."""
+"""Answers what is asked about how a job runs: metrics, tables, events, log, of API 2024-05-18; knows no HTTP."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from . import jobs
+from .job_settings import EVENT_KINDS
 from .job_store import JobStore
 from .jobs import Job
 from .parameters import Params, job_of, page_of, whole
@@ -17,6 +18,12 @@ from .rules import V2024
 _LINES: Final = 100  # of a page of the log; the vendor does not say
 _MOST: Final = 10_000  # samples of one answer
 _SPEED: Final = 100.0  # records a second of a job that is not idle
+_TABLE: Final = {"source": "shop.orders", "destination": "public.orders"}  # of a full load that names none
+_TABLE_FILTERS: Final = (
+    ("SourceDataSourceName", "SourceDatasourceName"),
+    ("SourceDatabaseName", "SourceDatabaseName"),
+    ("SourceTableName", "SourceTableName"),
+)
 
 # What a metric is at a moment, by the lag in seconds then, whether the job is idle, and seconds since it was made.
 _VALUES: Final[Mapping[str, Callable[[float, bool, float], float]]] = {
@@ -35,7 +42,7 @@ def metrics(store: JobStore, params: Params, now: float) -> dict[str, Any]:
     start, end = whole(params, "StartTime", required=True) or 0, whole(params, "EndTime", required=True) or 0
     try:
         names = json.loads(params.get("MetricName") or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or not names or not set(map(str, names)) <= set(_VALUES):
         raise Refusal(400, "InvalidParameter", "The specified parameter MetricName is not valid.")
@@ -82,44 +89,73 @@ def _lag(setting: Any, running_for: float) -> float:
 def run_details(store: JobStore, params: Params, now: float) -> dict[str, Any]:
     """Answer ListDIJobRunDetails: the tables of the job; the numbers of its page are text, as the vendor's are."""
     job = job_of(store, V2024, params, now)
-    number, size, part = page_of(params, len(job.tables))
-    items = []
-    for table in job.tables[part]:
-        found = {"StructureMigrationStatus": "Finished", "FullMigrationStatus": str(table.get("full", "Finished"))}
-        for side in ("source", "destination"):
-            database, _, name = str(table.get(side, "")).rpartition(".")
-            prefix = side.title()
-            found |= {f"{prefix}DatasourceName": "", f"{prefix}DatabaseName": database, f"{prefix}TableName": name}
-        found["RealtimeMigrationStatus"] = str(table.get("status", job.status))
-        items.append({**found, "RealtimeMigrationErrorMessage": str(table.get("error", ""))})
-    paging = {"TotalCount": str(len(job.tables)), "PageNumber": str(number), "PageSize": str(size)}
-    return {"PagingInfo": {**paging, "JobRunInfos": items}}
+    whole(params, "InstanceId")
+    since = job.created_at if job.started_at is None else job.started_at
+    loading = job.full_load and now < since + job.full_load_seconds
+    tables = job.tables or ((_TABLE,) if job.full_load else ())
+    items = [_table_run(table, job.status, loading) for table in tables]
+    for name, key in _TABLE_FILTERS:
+        items = [item for item in items if params.get(name) in (None, "", item[key])]
+    number, size, part = page_of(params, len(items))
+    paging = {"TotalCount": str(len(items)), "PageNumber": str(number), "PageSize": str(size)}
+    return {"PagingInfo": {**paging, "JobRunInfos": items[part]}}
+
+
+def _table_run(table: Mapping[str, str], status: str, loading: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for side, prefix in (("source", "Source"), ("destination", "Destination")):
+        parts = ["", "", *table.get(side, "").rsplit(".", 2)][-3:]
+        names = (f"{prefix}DatasourceName", f"{prefix}DatabaseName", f"{prefix}TableName")
+        found |= dict(zip(names, parts, strict=True))
+    error = {"RealtimeMigrationErrorMessage": table["error"]} if table.get("error") else {}
+    return {
+        **found,
+        "StructureMigrationStatus": "Finished",
+        "FullMigrationStatus": table.get("full", "Running" if loading else "Finished"),
+        "RealtimeMigrationStatus": table.get("status", status),
+        **error,
+        "OfflineTotalRecords": 0 if loading else 1000,
+        "OfflineTotalBytes": 0 if loading else 64_000,
+        "OfflineErrorRecords": 0,
+    }
 
 
 def events(store: JobStore, params: Params, now: float) -> dict[str, Any]:
-    """Answer ListDIJobEvents: those of the job's ``events`` that are of the kind, between two moments."""
+    """Answer ListDIJobEvents: what has happened of the job's ``events``, of one kind, between two moments."""
     job = job_of(store, V2024, params, now)
     start, end = whole(params, "StartTime", required=True) or 0, whole(params, "EndTime", required=True) or 0
     kind = params.get("EventType", "")
-    if kind not in ("Failover", "Alarm", "DDL"):
+    if not kind:
+        raise Refusal(400, "MissingEventType", "EventType is mandatory for this action.")
+    if kind not in EVENT_KINDS:
         raise Refusal(400, "InvalidParameter", "The specified parameter EventType is not valid.")
-    found = [each for each in job.events if each.get("kind") == kind and start <= float(each.get("at", now)) <= end]
-    number, size, part = page_of(params, len(found))
-    items = [
-        {
-            "Id": str(place),
-            "CreateTime": str(int(float(each.get("at", now)))),
-            "Action": str(each.get("action", "Normal")),
-            "FailoverMessage" if kind == "Failover" else "SrcSql": str(each.get("text", "")),
-            "SrcTable": str(each.get("table", "")),
-        }
-        for place, each in enumerate(found[part], 1)
+    found = [
+        {"Id": str(place), "CreateTime": str(int(event["at"])), **_event(event)}
+        for place, event in enumerate(job.events, 1)
+        if event["kind"] == kind and start <= event["at"] <= min(end, now)
     ]
-    return {"PagingInfo": {"TotalCount": len(found), "PageNumber": number, "PageSize": size, "DIJobEvent": items}}
+    number, size, part = page_of(params, len(found))
+    page = {"TotalCount": len(found), "PageNumber": number, "PageSize": size, "DIJobEvent": found[part]}
+    return {"PagingInfo": page}
+
+
+def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what an event of its kind has, in the vendor's words."""
+    text, table = event.get("text", ""), event.get("table", "")
+    if event["kind"] == "Failover":
+        return {"FailoverMessage": text}
+    if event["kind"] == "DDL":
+        return {"Action": event.get("action", "Normal"), "SrcSql": text, "SrcTable": table}
+    usual = {"Type": "Delay", "Status": "Success", "Severity": "Warning"}
+    return {name: event.get(name.lower(), value) for name, value in usual.items()} | {"Detail": text}
 
 
 def job_log(store: JobStore, params: Params, now: float) -> dict[str, Any]:
     """Answer GetDIJobLog: a page of the job's log; a page behind the last is empty, and nothing says which is last."""
     job = job_of(store, V2024, params, now)
+    for name in ("InstanceId", "FailoverId"):
+        whole(params, name)
+    if params.get("NodeType", "") not in ("", "MASTER", "WORKER"):
+        raise Refusal(400, "InvalidParameter", "The specified parameter NodeType is not valid.")
     number = whole(params, "PageNumber") or 1
     return {"Log": "\n".join(job.log[(number - 1) * _LINES : number * _LINES])}

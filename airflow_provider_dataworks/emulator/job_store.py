@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from . import jobs
+from . import job_settings, jobs
 from .jobs import Job
 from .responses import Refusal
 
@@ -35,8 +35,8 @@ class Behaviour:
 
     def __post_init__(self) -> None:
         """Refuse durations and choices that do not exist, naming the field."""
-        jobs.seconds(self.stop_seconds, "stop_seconds")
-        jobs.seconds(self.start_seconds, "start_seconds")
+        job_settings.seconds(self.stop_seconds, "stop_seconds")
+        job_settings.seconds(self.start_seconds, "start_seconds")
         for name, choices in (
             ("stop_of_stopped", (ACCEPT, REFUSE)),
             ("stop_of_starting", (STOP, ACCEPT, REFUSE)),
@@ -98,7 +98,7 @@ class JobStore:
         job = self.find(number, now)
         if job is None:
             raise KeyError(f"no job {number} in the emulator")
-        self._jobs[number] = job = jobs.moved(job, status, now)
+        self._jobs[number] = job = replace(jobs.moved(job, status, now), failure="")
         return job
 
     def count_call(self, number: int, operation: str, now: float) -> None:

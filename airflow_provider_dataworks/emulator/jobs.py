@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, Final
+
+from . import job_settings
 
 INITIALIZED: Final = "Initialized"
 RUNNING: Final = "Running"
@@ -20,10 +21,8 @@ NEVER: Final = "never"
 
 STARTABLE: Final = frozenset({STOPPED, INITIALIZED, FAILED, FINISHED})
 DEFAULT_PROJECT_ID: Final = 1967
-LARGEST_ID: Final = 2**63 - 1
 DEFAULT_ERROR_MESSAGE: Final = "The emulated job failed as its configuration asked."
 LOST_PLACE: Final = "The position of the job is no longer in the log of its source."
-_LAGS: Final = frozenset({"start", "falls", "grows", "stuck", "stale"})
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,18 @@ class Job:
         sample is as old), ``"idle"`` (nothing is read, and the delay grows) and ``"missing"`` (there are no samples).
     :param metrics_period: seconds between samples of its metrics.
     :param tables: a list of ``{"source": "db.t", "destination": "public.t", "full": "Finished", "status": "Running",
-        "error": ""}``.
+        "error": ""}``; all but the source may be left out, and a data source may stand before the database.
+    :param full_load: whether each table that says nothing else is in its full load for some seconds after a start.
+    :param full_load_seconds: how long that takes.
     :param events: a list of ``{"kind": "DDL", "at": 1790000000, "text": "ALTER TABLE", "table": "t"}``; the kind may be
-        Failover or Alarm, too.
+        Failover or Alarm, too. ``at`` is seconds since 1970, or a smaller number: seconds after the job was made. A DDL
+        statement may have an ``action``; an alarm ``type``, ``status`` and ``severity``, each as the vendor has them.
     :param log: lines of its log.
     :param fails_after_start: seconds after a start for which the job is ``Running`` before it is ``Failed``.
-    :param log_retention: seconds for which its source keeps its log: a job that was down for longer, and resumes from
-        its offset, is ``Failed`` a second after it was ``Running``.
+    :param log_retention: seconds for which its source keeps its log: a job that resumes from its offset after it was
+        down for longer, or is started from an older moment, is ``Failed`` soon after it was ``Running``.
+    :param retention_fail_seconds: how soon.
+    :param failure: why the job failed or will, where that is not ``error_message``.
     :param effective_stops: stops that changed the job.
     :param effective_starts: starts that changed the job.
     :param stop_calls: StopDIJob calls for this job that were signed correctly, whatever was answered.
@@ -82,10 +86,14 @@ class Job:
     lag: Any = 0.0
     metrics_period: float = 30.0
     tables: Any = ()
+    full_load: bool = False
+    full_load_seconds: float = 60.0
     events: Any = ()
     log: Any = ()
     fails_after_start: float | None = None
     log_retention: float | None = None
+    retention_fail_seconds: float = 1.0
+    failure: str = ""
     effective_stops: int = 0
     effective_starts: int = 0
     stop_calls: int = 0
@@ -122,44 +130,16 @@ SETTABLE: Final = frozenset(
         "lag",
         "metrics_period",
         "tables",
+        "full_load",
+        "full_load_seconds",
         "events",
         "log",
         "fails_after_start",
         "log_retention",
+        "retention_fail_seconds",
     }
 )
 """Fields of a job that may be configured; the others are counted by the emulator."""
-
-
-def job_id(value: object, field: str = "id") -> int:
-    """
-    Read a job or project id: a positive 64-bit integer, or the digits of one in text.
-
-    :raises ValueError: for anything else, naming the field.
-    """
-    number = value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
-        number = int(value)
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number <= LARGEST_ID:
-        raise ValueError(f"{field}: {value!r} is not a positive 64-bit integer")
-    return number
-
-
-def seconds(value: object, field: str) -> float:
-    """
-    Read a duration in seconds: a finite number, zero or more, or text that spells one.
-
-    :raises ValueError: for anything else, naming the field.
-    """
-    number = math.nan
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"{field}: {value!r} is not a number of seconds, zero or more")
-    return number
 
 
 def new_job(identity: object, settings: Mapping[str, Any], defaults: Mapping[str, Any], now: float) -> Job:
@@ -172,47 +152,43 @@ def new_job(identity: object, settings: Mapping[str, Any], defaults: Mapping[str
     :param now: seconds of the emulator's clock.
     :raises ValueError: naming the field, if a setting is unknown or has a wrong value.
     """
-    number = job_id(identity)
+    number = job_settings.job_id(identity)
     unknown = sorted(set(settings) - SETTABLE)
     if unknown:
         raise ValueError(f"job {number}: unknown field {unknown[0]!r}; known are {', '.join(sorted(SETTABLE))}")
-    values: dict[str, Any] = {**defaults, **settings}
-    kinds = {field.name: field.type for field in fields(Job)}
-    for name, value in values.items():
-        where = f"job {number}: {name}"
-        if name == "project_id":
-            values[name] = job_id(value, where)
-        elif kinds[name] == "float":
-            values[name] = seconds(value, where)
-        elif kinds[name] == "float | None":
-            values[name] = None if value is None else seconds(value, where)
-        elif name == "lag":
-            values[name] = _checked_lag(value, where)
-        elif name in {"tables", "events", "log"}:
-            values[name] = _checked_list(value, str if name == "log" else Mapping, where)
-        elif not isinstance(value, str):
-            raise ValueError(f"{where}: {value!r} is not text")
-        elif name in {"status", "stop_ends_in", "start_ends_in"} and not value.strip():
-            raise ValueError(f"{where}: a status must not be empty")
+    values = {
+        name: _setting(name, value, f"job {number}: {name}", now) for name, value in {**defaults, **settings}.items()
+    }
     values["name"] = values.get("name") or f"mysql_to_holo_sync_{number}"
     job = Job(id=number, created_at=now, **values)
     return replace(job, history=((now, job.status),))
 
 
-def _checked_lag(value: Any, where: str) -> Any:
-    if value in ("idle", "missing"):
-        return value
-    if isinstance(value, Mapping):
-        if not value or not set(value) <= _LAGS:
-            raise ValueError(f"{where}: {value!r} is not made of {', '.join(sorted(_LAGS))}")
-        return {name: seconds(given, f"{where}: {name}") for name, given in value.items()}
-    return seconds(value, where)
+_READERS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
+    "project_id": job_settings.job_id,
+    "lag": job_settings.lag,
+    "tables": job_settings.tables,
+    "log": job_settings.lines,
+    "full_load": job_settings.flag,
+}
+_KINDS: Final = {field.name: field.type for field in fields(Job)}
 
 
-def _checked_list(value: Any, kind: type, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(each, kind) for each in value):
-        raise ValueError(f"{where}: {value!r} is not a list of {'objects' if kind is Mapping else 'lines'}")
-    return tuple(value)
+def _setting(name: str, value: Any, where: str, now: float) -> Any:
+    """Read one setting, by its name or by the type of its field."""
+    if name == "events":
+        return job_settings.events(value, where, now)
+    if name in _READERS:
+        return _READERS[name](value, where)
+    if _KINDS[name] == "float | None" and value is None:
+        return None
+    if str(_KINDS[name]).startswith("float"):
+        return job_settings.seconds(value, where)
+    if not isinstance(value, str):
+        raise ValueError(f"{where}: {value!r} is not text")
+    if name in {"status", "stop_ends_in", "start_ends_in"} and not value.strip():
+        raise ValueError(f"{where}: a status must not be empty")
+    return value
 
 
 def moved(job: Job, status: str, at: float, *, due: float | None = None, next_status: str | None = None) -> Job:
@@ -232,17 +208,26 @@ def settled(job: Job, now: float) -> Job:
 
 def _with_end(job: Job, at: float) -> Job:
     """Say when a job that runs since a start fails, if it does."""
+    ends = []
     if job.fails_after_start is not None:
-        return replace(job, due=at + job.fails_after_start, next_status=FAILED)
-    if job.log_retention is not None and job.start_time is None and _down_for(job, at) > job.log_retention:
-        return replace(job, due=at + 1, next_status=FAILED, error_message=LOST_PLACE)
-    return job
+        ends.append((at + job.fails_after_start, ""))
+    if _lost_place(job, at):
+        ends.append((at + job.retention_fail_seconds, LOST_PLACE))
+    if not ends:
+        return job
+    due, failure = min(ends)
+    return replace(job, due=due, next_status=FAILED, failure=failure)
 
 
-def _down_for(job: Job, at: float) -> float:
-    """Return the seconds between the end of the run before and this start."""
+def _lost_place(job: Job, at: float) -> bool:
+    """Whether the source no longer has what a job that is started would read first."""
+    if job.log_retention is None or job.force_to_rerun:
+        return False
+    if job.start_time is not None:
+        return at - job.start_time > job.log_retention
     ran = [end for (_, status), (end, _) in pairwise(job.history) if status == RUNNING]
-    return at - ran[-1] if ran else 0.0
+    # A run that found its place gone moved on by nothing, so that the next one does not find it either.
+    return job.failure == LOST_PLACE or at - (ran[-1] if ran else job.history[0][0]) > job.log_retention
 
 
 def _changing(job: Job, status: str, now: float, wait: float, end: str) -> Job:
@@ -258,16 +243,18 @@ def stopped(job: Job, now: float) -> Job:
 
 def started(job: Job, now: float, *, start_time: int | None, force_to_rerun: bool | None) -> Job:
     """Carry out a start: ``Initialized`` now, since the API knows no ``Starting``, and running later."""
+    resumes = start_time is None and not force_to_rerun
     counted = replace(
         job,
         effective_starts=job.effective_starts + 1,
         started_at=now,
         start_time=start_time,
         force_to_rerun=force_to_rerun,
+        failure=job.failure if resumes else "",
     )
     return _changing(counted, INITIALIZED, now, job.start_seconds, job.start_ends_in)
 
 
 def error_text(job: Job) -> str:
     """Give the error text a failed job shows; other jobs show none."""
-    return (job.error_message or DEFAULT_ERROR_MESSAGE) if job.status == FAILED else ""
+    return (job.failure or job.error_message or DEFAULT_ERROR_MESSAGE) if job.status == FAILED else ""

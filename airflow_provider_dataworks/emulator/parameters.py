@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import jobs
+from .job_settings import LARGEST_ID, job_id
 from .job_store import JobStore
 from .jobs import Job
 from .responses import Refusal
@@ -17,7 +17,7 @@ def own_job_id(version: str, params: Params) -> int | None:
     """Tell which job a call is about, or ``None`` if it names none or not properly."""
     for name in _id_names(version):
         try:
-            return jobs.job_id(params[name])
+            return job_id(params[name])
         except (KeyError, ValueError):
             continue
     return None
@@ -36,7 +36,7 @@ def whole(params: Params, name: str, *, required: bool = False) -> int | None:
             raise Refusal(400, f"Missing{name}", f"{name} is mandatory for this action.")
         return None
     try:
-        return jobs.job_id(value, name)
+        return job_id(value, name)
     except ValueError as error:
         raise Refusal(400, "InvalidParameter", f"The specified parameter {name} is not valid.") from error
 
@@ -68,7 +68,7 @@ def job_of(store: JobStore, version: str, params: Params, now: float) -> Job:
 def page_of(params: Params, total: int) -> tuple[int, int, slice]:
     """Read page number and size, and say which part of all that page holds."""
     numbers = []
-    for name, usual, most in (("PageNumber", 1, jobs.LARGEST_ID), ("PageSize", 10, 100)):
+    for name, usual, most in (("PageNumber", 1, LARGEST_ID), ("PageSize", 10, 100)):
         value = params.get(name, "") or str(usual)
         if not (value.isascii() and value.isdigit() and len(value) <= 19 and 0 < int(value) <= most):
             raise Refusal(400, f"Invalid{name}", f"The specified parameter {name} is not valid.")

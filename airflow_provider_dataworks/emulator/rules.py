@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .jobs import job_id, seconds
+from .job_settings import job_id, seconds
 
 V2020: Final = "2020-05-18"
 V2024: Final = "2024-05-18"
