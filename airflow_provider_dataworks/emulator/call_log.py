@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +40,12 @@ KEPT_HEADERS: Final = frozenset(
 )
 
 
+MASK: Final = "***"
+_PLAIN_FIELDS: Final = frozenset({"InhibitionInterval", "MuteInterval", "Severity", "Channels", "ReceiverType"})
+_PLAIN: Final = re.compile("[A-Za-z]{1,16}|[0-9]{1,6}")
+_FIELDS_OF_RULES: Final = _PLAIN_FIELDS | {"NotificationChannels", "NotificationReceivers", "ReceiverValues"}
+
+
 @dataclass(frozen=True)
 class CallRecord:
     """
@@ -56,7 +64,8 @@ class CallRecord:
     :param nonce: signature nonce as sent.
     :param request_id: id given in the answer.
     :param headers: those request headers that hold nothing secret.
-    :param params: the operation's own parameters; kept only of calls that were signed correctly.
+    :param params: the operation's own parameters, receivers of alarms masked; kept only of calls that were signed
+        correctly.
     :param status_before: the job's status before the call.
     :param status_after: the job's status after the call.
     """
@@ -89,6 +98,33 @@ def kept_nonce(request: Request) -> str:
     if request.signature == signing.RPC:
         return request.params.get("SignatureNonce", "")
     return request.header("x-acs-signature-nonce")
+
+
+def kept_params(request: Request) -> dict[str, str]:
+    """
+    Give the operation's parameters without whom an alarm rule tells.
+
+    That is often a token or an address that lets its holder write to a chat.
+    """
+    return {
+        name: _masked(value) if name.startswith("NotificationSettings") else value
+        for name, value in request.own_params.items()
+    }
+
+
+def _masked(text: str) -> str:
+    try:
+        return json.dumps(_without_texts(json.loads(text)))
+    except (ValueError, RecursionError):
+        return MASK
+
+
+def _without_texts(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {key if key in _FIELDS_OF_RULES else MASK: _without_texts(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_texts(item, name) for item in value]
+    return value if name in _PLAIN_FIELDS and _PLAIN.fullmatch(str(value)) else MASK
 
 
 @dataclass

@@ -36,7 +36,9 @@ class EmulatorFactory(Protocol):
 
         :param conn_id: Airflow connection that leads to it.
         :param extra: fields of the connection's extra, such as ``api_version``.
-        :param settings: arguments of :class:`~airflow_provider_dataworks.emulator.Emulator`, such as ``jobs``.
+        :param settings: arguments of :class:`~airflow_provider_dataworks.emulator.Emulator`, such as ``jobs``. Of each
+            job you may set how far it is behind its source, its tables, events, log and alarm rules, and whether a
+            start ends badly: ``jobs={11668: {"lag": {"start": 300, "falls": 10}, "fails_after_start": 60}}``.
         """
         ...
 

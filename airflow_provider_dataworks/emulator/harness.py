@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
+from .alarm_rules import AlarmRule
 from .auth import AccessKey
 from .call_log import CallRecord
 from .control import is_loopback
@@ -32,7 +33,8 @@ class Emulator:
             ...  # call emulator.url
             assert emulator.job(11668).effective_stops == 1
 
-    :param jobs: by id, each job's status (any text) or its fields (see :class:`~.jobs.Job`).
+    :param jobs: by id, each job's status (any text) or its fields (see :class:`~.jobs.Job`): how it stops and starts,
+        how far it is behind its source, its tables, events, log and alarm rules.
     :param host: address to bind; one that other machines can reach is refused without ``allow_remote``.
     :param port: 0 takes a free one.
     :param allow_remote: bind to any address, and let other machines use the control endpoint.
@@ -199,7 +201,8 @@ class Emulator:
         """
         Set or replace a job.
 
-        :param fields: see :class:`~.jobs.Job`; for example ``stop_ends_in="Failed"`` or ``"never"``.
+        :param fields: see :class:`~.jobs.Job`; for example ``stop_ends_in="Failed"``, ``lag={"stuck": 300}`` or
+            ``alarm_rules=[{"id": 45242, "metric": "Delay"}]``. What is not given is as for a new job.
         :raises ValueError: naming the field that is wrong.
         """
         return self._service.put_job(identity, {"status": status, **fields})
@@ -219,6 +222,28 @@ class Emulator:
     def jobs(self) -> list[Job]:
         """Give all jobs as they are now, by id."""
         return self._service.jobs()
+
+    def alarm_rules(self, identity: int) -> list[AlarmRule]:
+        """
+        Give the alarm rules of a job as they are now, by id, with how often each was changed.
+
+        :raises KeyError: if there is no such job.
+        """
+        return self._service.alarm_rules(identity)
+
+    def edit_alarm_rule(self, rule_id: int, **fields: Any) -> AlarmRule:
+        """
+        Change an alarm rule as a person in the console does.
+
+        :param fields: see :class:`~.alarm_rules.AlarmRule`; for example ``enabled=False``.
+        :raises KeyError: if there is no such rule.
+        :raises ValueError: naming the field that is wrong.
+        """
+        return self._service.edit_alarm_rule(rule_id, fields)
+
+    def remove_alarm_rule(self, rule_id: int) -> None:
+        """Delete an alarm rule as a person in the console does; a rule that is not there is a ``KeyError``."""
+        self._service.remove_alarm_rule(rule_id)
 
     def inject(self, *rules: Mapping[str, Any]) -> None:
         """

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from . import job_settings, jobs
+from .alarm_rules import AlarmRules
 from .jobs import Job
 from .responses import Refusal
 
@@ -52,26 +53,30 @@ class JobStore:
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
+        self.alarm_rules = AlarmRules()
         self._jobs: dict[int, Job] = {}
 
     def put(self, identity: object, settings: Mapping[str, Any] | str, now: float) -> Job:
         """
         Set or replace a job.
 
-        :param settings: its fields, or its status alone.
+        :param settings: its fields and alarm rules, or its status alone.
         :raises ValueError: naming the field that is wrong.
         """
         chosen = {"status": settings} if isinstance(settings, str) else settings
         if not isinstance(chosen, Mapping):
-            raise ValueError(f"job {identity}: {settings!r} is neither a status nor an object of fields")
+            raise ValueError(f"job {identity}: neither a status nor an object of fields")
         durations = {"stop_seconds": self.behaviour.stop_seconds, "start_seconds": self.behaviour.start_seconds}
         job = jobs.new_job(identity, chosen, durations, now)
+        rules = self.alarm_rules.read(job.id, chosen.get("alarm_rules", ()), now)
         self._jobs[job.id] = job
+        self.alarm_rules.set_of_job(job.id, rules)
         return job
 
     def clear(self) -> None:
-        """Forget all jobs."""
+        """Forget all jobs and their alarm rules."""
         self._jobs.clear()
+        self.alarm_rules.clear()
 
     def find(self, number: int, now: float) -> Job | None:
         """Look a job up as it is now."""

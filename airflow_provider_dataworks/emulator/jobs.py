@@ -55,6 +55,7 @@ class Job:
     :param log_retention: seconds for which its source keeps its log: a job that resumes from its offset after it was
         down for longer, or is started from an older moment, is ``Failed`` soon after it was ``Running``.
     :param retention_fail_seconds: how soon.
+    :param alarm_rules: not a field but a setting only: a list of rules, see :class:`~.alarm_rules.AlarmRule`.
     :param failure: why the job failed or will, where that is not ``error_message``.
     :param effective_stops: stops that changed the job.
     :param effective_starts: starts that changed the job.
@@ -127,6 +128,7 @@ SETTABLE: Final = frozenset(
         "source_type",
         "destination_type",
         "owner",
+        "alarm_rules",
         "lag",
         "metrics_period",
         "tables",
@@ -139,7 +141,7 @@ SETTABLE: Final = frozenset(
         "retention_fail_seconds",
     }
 )
-"""Fields of a job that may be configured; the others are counted by the emulator."""
+"""What may be configured of a job; its other fields are counted by the emulator, and its alarm rules kept elsewhere."""
 
 
 def new_job(identity: object, settings: Mapping[str, Any], defaults: Mapping[str, Any], now: float) -> Job:
@@ -157,7 +159,9 @@ def new_job(identity: object, settings: Mapping[str, Any], defaults: Mapping[str
     if unknown:
         raise ValueError(f"job {number}: unknown field {unknown[0]!r}; known are {', '.join(sorted(SETTABLE))}")
     values = {
-        name: _setting(name, value, f"job {number}: {name}", now) for name, value in {**defaults, **settings}.items()
+        name: _setting(name, value, f"job {number}: {name}", now)
+        for name, value in {**defaults, **settings}.items()
+        if name != "alarm_rules"
     }
     values["name"] = values.get("name") or f"mysql_to_holo_sync_{number}"
     job = Job(id=number, created_at=now, **values)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from . import jobs
+from . import alarm_operations, jobs
 from .diagnostics import events, job_log, metrics, run_details
 from .job_store import JobStore
 from .jobs import Job
@@ -204,6 +204,9 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     (V2020, "GetDIJob"): Operation(_BOTH, _get_2020),
     (V2020, "ListDIJobs"): Operation(_BOTH, _list_2020),
     (V2020, "ListProjects"): Operation(_BOTH, _projects_2020),
+    (V2020, "ListDIAlarmRules"): Operation(_BOTH, alarm_operations.list_2020),
+    (V2020, "GetDIAlarmRule"): Operation(_BOTH, alarm_operations.get_2020),
+    (V2020, "UpdateDIAlarmRule"): Operation(_BOTH, alarm_operations.update_2020),
     (V2024, "StopDIJob"): Operation(_GET, _stop_2024),
     (V2024, "StartDIJob"): Operation(_GET, _start_2024),
     (V2024, "GetDIJob"): Operation(_GET, _get_2024),
@@ -213,6 +216,8 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     (V2024, "ListDIJobRunDetails"): Operation(_GET, run_details),
     (V2024, "GetDIJobLog"): Operation(_GET, job_log),
     (V2024, "ListDIJobEvents"): Operation(_GET, events),
+    (V2024, "ListDIAlarmRules"): Operation(_GET, alarm_operations.list_2024),
+    (V2024, "UpdateDIAlarmRule"): Operation(_GET, alarm_operations.update_2024),
 }
 
 

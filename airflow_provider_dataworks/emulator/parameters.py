@@ -1,9 +1,11 @@
-"""Reads the parameters of calls: ids, numbers, pages, and the job that a call is about; refuses what is wrong."""
+"""Reads the parameters of calls: ids, pages, and which job or alarm rule one is about; refuses what is wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
+from .alarm_rules import AlarmRule
 from .job_settings import LARGEST_ID, job_id
 from .job_store import JobStore
 from .jobs import Job
@@ -12,15 +14,28 @@ from .rules import V2020, V2024
 
 Params = Mapping[str, str]
 
+_ABOUT_A_RULE: Final = frozenset({"GetDIAlarmRule", "UpdateDIAlarmRule"})
 
-def own_job_id(version: str, params: Params) -> int | None:
-    """Tell which job a call is about, or ``None`` if it names none or not properly."""
-    for name in _id_names(version):
+
+def own_job_id(store: JobStore, version: str, action: str, params: Params) -> int | None:
+    """Tell which job a call is about, by an alarm rule too, or ``None`` if it names none or not properly."""
+    if action in _ABOUT_A_RULE:
+        rule = store.alarm_rules.find(_first_id(params, _rule_names(version)) or 0)
+        return None if rule is None else rule.job_id
+    return _first_id(params, ("JobId",) if (version, action) == (V2024, "ListDIAlarmRules") else _id_names(version))
+
+
+def _first_id(params: Params, names: tuple[str, ...]) -> int | None:
+    for name in names:
         try:
             return job_id(params[name])
         except (KeyError, ValueError):
             continue
     return None
+
+
+def _rule_names(version: str) -> tuple[str, ...]:
+    return ("DIAlarmRuleId",) if version == V2020 else ("Id", "DIAlarmRuleId")
 
 
 def _id_names(version: str) -> tuple[str, ...]:
@@ -50,9 +65,13 @@ def boolean(params: Params, name: str) -> bool | None:
     return value.lower() == "true" if value else None
 
 
-def job_of(store: JobStore, version: str, params: Params, now: float) -> Job:
-    """Find the job that a call is about, as it is now; refuse a call about none."""
-    names = _id_names(version)
+def job_of(store: JobStore, version: str, params: Params, now: float, names: tuple[str, ...] = ()) -> Job:
+    """
+    Find the job that a call is about, as it is now; refuse a call about none.
+
+    :param names: parameters of which one names the job; by default those of most operations.
+    """
+    names = names or _id_names(version)
     given = [name for name in names if params.get(name)]
     number = whole(params, given[0] if given else names[0], required=True)
     job = store.find(number or 0, now)
@@ -63,6 +82,19 @@ def job_of(store: JobStore, version: str, params: Params, now: float) -> Job:
         raise Refusal(400, "500130", "The DI job does not exist.")
     # Nothing is published for 2020-05-18: status and code are a guess, after the gateway's Invalid<Parameter>.NotFound.
     raise Refusal(404, "InvalidDIJobId.NotFound", "The specified DIJobId does not exist.")
+
+
+def rule_of(store: JobStore, version: str, params: Params) -> AlarmRule:
+    """Find the alarm rule that a call is about; refuse a call about none, or about another job's."""
+    names = _rule_names(version)
+    given = [name for name in names if params.get(name)]
+    rule = store.alarm_rules.find(whole(params, given[0] if given else names[0], required=True) or 0)
+    if rule is not None and whole(params, "DIJobId") in (None, rule.job_id):
+        return rule
+    # Nothing is published for either version; these follow what is known of jobs.
+    if version == V2024:
+        raise Refusal(400, "500130", "The alarm rule does not exist.")
+    raise Refusal(404, "InvalidDIAlarmRuleId.NotFound", "The specified DIAlarmRuleId does not exist.")
 
 
 def page_of(params: Params, total: int) -> tuple[int, int, slice]:

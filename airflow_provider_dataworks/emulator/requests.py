@@ -48,7 +48,7 @@ class Request:
 
     method: str
     path: str = "/"
-    query: str = ""
+    query: str = field(default="", repr=False)
     headers: Iterable[tuple[str, str]] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
 

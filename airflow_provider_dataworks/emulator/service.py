@@ -9,8 +9,9 @@ from email.utils import formatdate
 from typing import Any, Final
 
 from . import operations, parameters
+from .alarm_rules import AlarmRule
 from .auth import AccessKey, Authenticator
-from .call_log import BROKEN, REFUSED, SERVED, CallLog, CallRecord, kept_headers, kept_nonce
+from .call_log import BROKEN, REFUSED, SERVED, CallLog, CallRecord, kept_headers, kept_nonce, kept_params
 from .faults import FaultScript
 from .job_store import Behaviour, JobStore
 from .jobs import Job
@@ -86,7 +87,7 @@ class Service:
         """Answer one call; everything it changes has changed when this returns."""
         with self._lock:
             now = self._now()
-            number = parameters.own_job_id(request.version, request.own_params)
+            number = parameters.own_job_id(self._jobs, request.version, request.action, request.own_params)
             envelope = Envelope(xml=request.wants_xml, host_id=request.header("host"))
             before = self._status(number, now)
             trace = _CallTrace()
@@ -112,7 +113,7 @@ class Service:
                 nonce=kept_nonce(request),
                 request_id=envelope.request_id,
                 headers=kept_headers(request),
-                params=request.own_params if trace.admitted else {},
+                params=kept_params(request) if trace.admitted else {},
                 status_before=before,
                 status_after=self._status(number, now),
             )
@@ -174,6 +175,25 @@ class Service:
         with self._lock:
             return self._jobs.all(self._now())
 
+    def alarm_rules(self, number: int) -> list[AlarmRule]:
+        """
+        Give the alarm rules of a job as they are now.
+
+        :raises KeyError: if there is no such job.
+        """
+        with self._lock:
+            return self._jobs.alarm_rules.of_job(self.job(number).id)
+
+    def edit_alarm_rule(self, rule_id: int, settings: Mapping[str, Any]) -> AlarmRule:
+        """Change fields of an alarm rule as a person in the console does."""
+        with self._lock:
+            return self._jobs.alarm_rules.edit(rule_id, settings, self._now())
+
+    def remove_alarm_rule(self, rule_id: int) -> None:
+        """Delete an alarm rule as a person in the console does."""
+        with self._lock:
+            self._jobs.alarm_rules.remove(rule_id)
+
     def inject(self, *rules: Mapping[str, Any]) -> None:
         """Put fault rules behind those already there: all, or none if one is wrong."""
         with self._lock:
@@ -224,20 +244,21 @@ class Service:
     def state(self) -> dict[str, Any]:
         """Give everything the control endpoint shows, as JSON values."""
         with self._lock:
-            now = self._now()
+            now, rules = self._now(), self._jobs.alarm_rules.by_job()
             return {
                 "clock": {"now": now, "offset": self.clock_offset},
-                "jobs": {str(job.id): _shown(job) for job in self._jobs.all(now)},
+                "jobs": {str(job.id): _shown(job, rules.get(job.id, [])) for job in self._jobs.all(now)},
                 **self._call_log.as_dict(now),
                 "quotas": {**self._meter.quotas.as_dict(), "calls_today": self._meter.used(now)},
                 "faults": self._faults.as_list(),
             }
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def _shown(job: Job, rules: list[AlarmRule]) -> dict[str, Any]:
     # Not asdict: its deep copy takes 12 ms for 400 jobs, each second while somebody looks at the status page.
     values = dict(vars(job))
     values["history"] = [{"time": at, "status": status} for at, status in job.history]
+    values["alarm_rules"] = [rule.shown() for rule in rules]
     return values
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from emulator.test_vendor_sdk import V2020, V2024, Vendor
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.emulator.jobs import DEFAULT_ERROR_MESSAGE, LOST_PLACE
 
 JOB = 7
+V2020, V2024 = "2020-05-18", "2024-05-18"
 
 
 @pytest.fixture
@@ -298,28 +297,3 @@ def test_quotas_and_the_call_log_count_every_question(emulator, ask_for):
     assert ask_for("GetDIJobLog", V2024, Id=11668, status=429)["Code"] == "Throttling.Api.Risk"
     assert {call.job_id for call in emulator.calls} == {11668}
     assert [call.outcome for call in emulator.calls] == ["served"] * 3 + ["refused"]
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:(alibabacloud|darabonba|Tea|apscheduler).*")
-def test_the_vendors_sdk_reads_metrics_tables_and_log():
-    """With the models of its own."""
-    settings = {
-        "lag": 12,
-        "metrics_period": 1,
-        "tables": [{"source": "shop.orders", "destination": "public.orders", "status": "Failed", "error": "no column"}],
-        "log": ["first", "last"],
-    }
-    with Emulator(jobs={JOB: settings}) as emulator:
-        time.sleep(1.1)  # the SDK signs by the real clock
-        vendor, now = Vendor(emulator, V2024, "ACS3-HMAC-SHA256", False), int(time.time())
-        asked = {"dijob_id": JOB, "start_time": now - 60, "end_time": now + 1, "metric_name": ["delayTime"]}
-        metrics = vendor.call("list_dijob_metrics", "ListDIJobMetricsRequest", **asked)
-        tables = vendor.call("list_dijob_run_details", "ListDIJobRunDetailsRequest", dijob_id=JOB)
-        log = vendor.call("get_dijob_log", "GetDIJobLogRequest", id=JOB, page_number=1)
-
-    (series,) = metrics.paging_info.job_metrics
-    assert series.name == "JobDelay"
-    assert {sample.value for sample in series.series_list} == {12.0}
-    (table,) = tables.paging_info.job_run_infos
-    assert (table.source_table_name, table.realtime_migration_error_message) == ("orders", "no column")
-    assert log.log == "first\nlast"

@@ -17,6 +17,13 @@ from airflow_provider_dataworks.emulator.requests import Request
 V2020, V2024 = "2020-05-18", "2024-05-18"
 VERSIONS = pytest.mark.parametrize("version", [V2020, V2024])
 ID_OF = {V2020: "DIJobId", V2024: "Id"}
+ALARM_RULE = {
+    "DIAlarmRuleId": 1,
+    "MetricType": "Delay",
+    "NotificationSettings": '{"NotificationChannels": [{"Severity": "Warning", "Channels": ["Mail"]}],'
+    '"NotificationReceivers": [{"ReceiverType": "AliyunUid", "ReceiverValues": ["1"]}]}',
+    "TriggerConditions": '[{"Severity": "Warning"}]',
+}
 
 
 def answered(service, request) -> tuple[int, dict]:
@@ -243,11 +250,13 @@ def test_another_path_is_not_found(new_service):
 @pytest.mark.parametrize("signature", signing.SIGNATURES)
 def test_every_operation_answers_in_xml_too(new_service, signer, version, action, signature):
     """The root is named after the operation, and a list is its name repeated."""
-    jobs = {1: {"name": "<&>\x00"}, 2: "Running"}
+    jobs = {1: {"name": "<&>\x00", "alarm_rules": [{"id": 1, "metric": "Delay"}]}, 2: "Running"}
     service = new_service(jobs=jobs)
     metrics = {"DIJobId": 1, "StartTime": 1, "EndTime": 2, "MetricName": '["delayTime"]'}
     names = {"ListDIJobs": {"ProjectId": 1967}, "ListProjects": {}, "ListDIJobMetrics": metrics}
     names["ListDIJobEvents"] = {**metrics, "EventType": "DDL"}
+    names |= {"GetDIAlarmRule": {"DIAlarmRuleId": 1}, "UpdateDIAlarmRule": ALARM_RULE}
+    names["ListDIAlarmRules"] = {"DIJobId": 1, "JobId": 1}
     ask = signer.but(version=version, signature=signature, accept="application/xml")
     answer, _ = service.handle(ask.request(action, **names.get(action, {ID_OF[version]: 1})))
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/xml;charset=utf-8")

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -130,6 +131,85 @@ def test_the_sdk_stops_watches_and_starts_a_job(new_vendor, version, signature, 
     assert {(call.outcome, call.version) for call in emulator.calls} == {("served", version)}
     assert {call.signature for call in emulator.calls} == {"HMAC-SHA1" if signature == "v2" else signature}
     assert len({call.nonce for call in emulator.calls}) == 5
+
+
+@SIGNATURES
+def test_the_sdk_reads_how_a_job_runs(new_vendor, signature):
+    """Metrics, events, tables and log, which only the newer version has."""
+    emulator, vendor = new_vendor(V2024, signature, "", False)
+    now = int(time.time())
+    tables = [{"source": "shop.orders", "destination": "public.orders", "status": "Failed", "error": "no column"}]
+    events = [{"kind": "DDL", "at": now - 60, "text": "ALTER TABLE orders", "table": "orders"}]
+    emulator.add_job(11668, lag=12, metrics_period=1, tables=tables, events=events, log=["first", "last"])
+    emulator.add_job(11669, full_load=True)
+    time.sleep(1.1)  # the SDK signs by the real clock, and samples are a second apart
+
+    span = {"dijob_id": 11668, "start_time": now - 100, "end_time": now + 100}
+    names = ["delayTime", "speedRecordsRead"]
+    metrics = vendor.call("list_dijob_metrics", "ListDIJobMetricsRequest", **span, metric_name=names)
+    delay, speed = metrics.paging_info.job_metrics
+    assert (delay.name, speed.name) == ("JobDelay", "speedRecordsRead")
+    assert {sample.value for sample in delay.series_list} == {12.0}
+    assert all(now <= sample.time <= now + 60 for sample in delay.series_list)
+
+    told = vendor.call(
+        "list_dijob_events", "ListDIJobEventsRequest", **span, event_type="DDL", page_size=10
+    ).paging_info
+    (event,) = told.dijob_event
+    assert (told.total_count, event.create_time, event.src_sql) == (1, str(now - 60), "ALTER TABLE orders")
+
+    ask = {"dijob_id": 11668, "instance_id": 1234, "page_number": 1, "source_table_name": "orders"}
+    (table,) = vendor.call("list_dijob_run_details", "ListDIJobRunDetailsRequest", **ask).paging_info.job_run_infos
+    assert (table.realtime_migration_status, table.realtime_migration_error_message) == ("Failed", "no column")
+    loading = vendor.call("list_dijob_run_details", "ListDIJobRunDetailsRequest", dijob_id=11669).paging_info
+    assert (loading.total_count, loading.job_run_infos[0].full_migration_status) == ("1", "Running")
+
+    logs = [
+        vendor.call("get_dijob_log", "GetDIJobLogRequest", id=11668, node_type="MASTER", page_number=page).log
+        for page in (1, 2)
+    ]
+    assert logs == ["first\nlast", ""]
+    assert {call.outcome for call in emulator.calls} == {"served"}
+
+
+@VERSIONS
+@SIGNATURES
+def test_the_sdk_reads_and_switches_alarm_rules(new_vendor, version, signature):
+    """The older version takes the whole rule as it was read; the newer one the switch alone."""
+    emulator, vendor = new_vendor(version, signature, "", False)
+    rule = {"id": 45242, "metric": "Delay", "name": "late", "receivers": {"DingToken": ["ding-token"]}}
+    emulator.add_job(11668, alarm_rules=[rule, {"id": 45243, "metric": "Heartbeat"}])
+    (before, other), old = emulator.alarm_rules(11668), version == V2020
+
+    listed = vendor.call(
+        "list_dialarm_rules", "ListDIAlarmRulesRequest", **{"dijob_id" if old else "job_id": 11668, "page_size": 100}
+    )
+    page = listed.dialarm_rule_paging if old else listed.paging_info
+    read = page.dijob_alarm_rules[0]
+    assert (page.total_count, read.dialarm_rule_id, read.enabled, read.metric_type) == (2, 45242, True, "Delay")
+    assert read.notification_settings.notification_receivers[0].receiver_values == ["ding-token"]
+    assert old or (read.id, read.name, read.notification_settings.mute_interval) == (45242, "late", 5)
+
+    fields: dict[str, Any] = {"id": 45242, "enabled": False}
+    if old:
+        read = vendor.call("get_dialarm_rule", "GetDIAlarmRuleRequest", dialarm_rule_id=45242).dialarm_rule
+        assert read.updated_time == int(before.updated_at)
+        sent = importlib.import_module(f"{vendor.models.__name__}._update_dialarm_rule_request")
+        conditions = [
+            sent.UpdateDIAlarmRuleRequestTriggerConditions().from_map(each.to_map()) for each in read.trigger_conditions
+        ]
+        settings = sent.UpdateDIAlarmRuleRequestNotificationSettings().from_map(read.notification_settings.to_map())
+        fields = {"dialarm_rule_id": 45242, "metric_type": read.metric_type, "enabled": False}
+        fields |= {"notification_settings": settings, "trigger_conditions": conditions}
+    changed = vendor.call("update_dialarm_rule", "UpdateDIAlarmRuleRequest", **fields)
+    assert changed.request_id
+    assert old or changed.success is True
+
+    after, untouched = emulator.alarm_rules(11668)
+    assert after == replace(before, enabled=False, changes=1, updated_at=after.updated_at)
+    assert untouched == other
+    assert {(call.outcome, call.job_id) for call in emulator.calls} == {("served", 11668)}
+    assert "ding-token" not in repr(emulator.calls)
 
 
 @VERSIONS
