@@ -8,15 +8,15 @@ failed restart behind a green run. See `Airflow's page on setup and teardown
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.operators import maintenance_arguments, maintenance_checks
+from airflow_provider_dataworks.operators import maintenance_tasks as tasks
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.sensors.dataworks import DIJobStoppedSensor
-from airflow_provider_dataworks.version_compat import AirflowException, TaskGroup
+from airflow_provider_dataworks.version_compat import TaskGroup
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 try:
@@ -38,14 +38,9 @@ _RESTART = {
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
     "poll_interval": 30,
+    "wait_for_completion": True,  # whatever the DAG's default_args say
     "healthy_for": 120,  # a job that has lost its place in the source's log runs for some seconds before it fails
 }
-# Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
-# restart that waits for that of the last run leaves jobs down.
-_IN_ORDER: dict[str, Any] = {"trigger_rule": "all_success"}
-_AT_ONCE: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
-_DEFAULT_CONN = "dataworks_default"  # as the hook has it
-_REJECT = {"defaults": "Reject", "response_timeout": timedelta(hours=1)}
 # Text around the number: Airflow cannot name a task instance by a number, which native templates make of it.
 _INDEX = "DI job {{ task.di_job_id }}"
 
@@ -108,15 +103,16 @@ class DIJobMaintenance(TaskGroup):
         super().__init__(group_id=group_id, **kwargs)
         maintenance_arguments.refuse_what_breaks_the_promise(self.dag)
         self._ids = maintenance_arguments.checked_ids(di_job_ids)
-        self._approval, self._preflight, self._report = approval, preflight, report
+        self._approval, self._preflight, self._report = map(tasks.options, (approval, preflight, report))
         self._approved: Any = None
         # What is not given here is not handed on: the DAG's default_args may hold it.
         self._common = {} if dataworks_conn_id is None else {"dataworks_conn_id": dataworks_conn_id}
         # As JSON primitives, for a mapped task's arguments.
         given = window.to_json() if isinstance(window, MaintenanceWindow) else window
         self._window = {} if given is None else {"window": given}
-        self._stop_args, self._check_args = {**_IN_ORDER, **(stop_args or {})}, {**_IN_ORDER, **(check_args or {})}
-        self._restart_args = {**_RESTART, **_AT_ONCE, **(restart_args or {})}
+        self._stop_args = {**tasks.IN_ORDER, **(stop_args or {})}
+        self._check_args = {**tasks.IN_ORDER, **(check_args or {})}
+        self._restart_args = {**_RESTART, **tasks.AT_ONCE, **(restart_args or {})}
         if not self._restart_args.get("wait_for_completion", True):
             self._restart_args["healthy_for"] = (restart_args or {}).get("healthy_for", 0)
 
@@ -134,18 +130,18 @@ class DIJobMaintenance(TaskGroup):
     def _before(self) -> None:
         # Setups, all three: whoever clears a task of the work clears the stop and its check with it. The restart is the
         # teardown of the marker alone, so that it runs when the stop fails.
-        self.open = EmptyOperator(task_id="open", **_IN_ORDER).as_setup()  # type: ignore[no-untyped-call]
+        self.open = EmptyOperator(task_id="open", **tasks.IN_ORDER).as_setup()  # type: ignore[no-untyped-call]
         self.stop = self._each(StopDIJobOperator, "stop", **{**self._window, **self._stop_args}).as_setup()
         # A job that failed does not run either; the stop let it pass, with a warning.
         self._check_args = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
         self.check = self._each(DIJobStoppedSensor, "check", **self._check_args).as_setup()
         self.open >> self.stop >> self.check
         first = self.open
-        if isinstance(self._approval, Mapping) or self._approval:
-            first = self._approved = self._approve()
+        if self._approval is not None:
+            first = self._approved = tasks.approval(self.stop, self._ids, self._approval)
             first >> self.open
-        if isinstance(self._preflight, Mapping) or self._preflight:
-            self._check_before() >> first
+        if self._preflight is not None:
+            tasks.preflight(self.stop, self._ids, self._preflight) >> first
         self.work = TaskGroup("work", tooltip="The maintenance itself")
         self.work.__enter__()
 
@@ -164,8 +160,8 @@ class DIJobMaintenance(TaskGroup):
         # Made here, so that they stand behind the maintenance in the graph as well.
         restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
         self.restart = self._each(StartDIJobOperator, "restart", **restart)
-        _ask_before(self.stop, maintenance_checks.RestartAheadCheck(self.restart.task_id, str(self.group_id)))
-        self.done = EmptyOperator(task_id="done", **_IN_ORDER)
+        tasks.ask_before(self.stop, maintenance_checks.RestartAheadCheck(self.restart.task_id, str(self.group_id)))
+        self.done = EmptyOperator(task_id="done", **tasks.IN_ORDER)
         last = self.work if self.work.children else self.check
         if self.work.children:
             self._ask_before_work()
@@ -174,32 +170,26 @@ class DIJobMaintenance(TaskGroup):
         # The leaf is no teardown: without it a failed stop would end in a green run.
         last >> self.done
         end = self.restart
-        if _is_mapped(self.restart):
-            end = self._outcome()
-            self.restart >> end
-        if isinstance(self._report, Mapping) or self._report:
-            end >> self._reporting(end)
+        if tasks.is_mapped(self.restart):
+            # Only a teardown that is not mapped keeps, in Airflow's serialized DAG, that its failure fails the run.
+            end = self.outcome = tasks.outcome(self.stop, self.restart, self._ids)
+            self.restart >> end.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
+        if self._report is not None:
+            about = {"approved": self._approved, "fails_with": end.task_id}
+            report = tasks.report(self.stop, self.restart, self._ids, self._report, **about)
+            # Airflow looks at the last of the teardowns that may fail a run, and at no other before it. A report that
+            # may not leaves that to the restart; one that may, for a long downtime, fails where the restart has failed.
+            end >> report.as_teardown(setups=self.open, on_failure_fail_dagrun=report.max_downtime is not None)
 
     def _ask_before_work(self) -> None:
         """Have each task of the work ask, before it begins, whether the jobs are stopped."""
         maintenance_arguments.refuse_roots_that_pass_over_a_failed_stop(self.work)
-        tasks: list[Any] = list(self.work.iter_tasks())
-        for task in tasks:
+        accept, group_id = tuple(self._check_args["accept"]), str(self.group_id)
+        asked = maintenance_checks.StoppedCheck(self._ids, accept, group_id, tasks.conn_id_of(self.stop))
+        for task in list(self.work.iter_tasks()):
             # What cleans up may run at any time: who holds a lock on the source must be able to let go of it.
-            if task.is_teardown:
-                continue
-            own = _argument(task, "pre_execute") if _is_mapped(task) else task.pre_execute
-            asked = maintenance_checks.StoppedCheck(
-                self._ids,
-                tuple(self._check_args["accept"]),
-                str(self.group_id),
-                _argument(self.stop, "dataworks_conn_id", _DEFAULT_CONN),
-                then=own,
-            )
-            if _is_mapped(task):
-                task.partial_kwargs["pre_execute"] = asked
-            else:
-                task.pre_execute = asked
+            if not task.is_teardown:
+                tasks.ask_before(task, asked)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., DIJobMaintenance]:
         """Return a function that makes the group, with the tasks the given one makes as maintenance."""
@@ -219,75 +209,6 @@ class DIJobMaintenance(TaskGroup):
             return operator(task_id=task_id, di_job_id=self._ids, **arguments)
         arguments.setdefault("map_index_template", _INDEX)
         return operator.partial(task_id=task_id, **arguments).expand(di_job_id=self._ids)
-
-    def _outcome(self) -> Any:
-        # Only a teardown that is not mapped keeps, in Airflow's serialized DAG, that its failure fails the run.
-        self.outcome = maintenance_checks.RestartOutcomeOperator(
-            task_id="restarted",
-            di_job_ids=self._ids,
-            stopped_by=[self.stop.task_id],
-            started_by=[self.restart.task_id],
-            dataworks_conn_id=_argument(self.restart, "dataworks_conn_id", _DEFAULT_CONN),
-            **_AT_ONCE,
-        )
-        return self.outcome.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
-
-    def _reporting(self, end: Any) -> Any:
-        from airflow_provider_dataworks.operators.report import MaintenanceReportOperator  # only where it is used
-
-        given = dict(self._report) if isinstance(self._report, Mapping) else {}
-        report = MaintenanceReportOperator(
-            task_id="report",
-            di_job_ids=self._ids,
-            stopped_by=[self.stop.task_id],
-            started_by=[self.restart.task_id],
-            approved_by=None if self._approved is None else self._approved.task_id,
-            dataworks_conn_id=_argument(self.restart, "dataworks_conn_id", _DEFAULT_CONN),
-            fails_with=[end.task_id],
-            **{**_AT_ONCE, **given},
-        )
-        # Airflow looks at the last of the teardowns that may fail a run, and at no other before it. A report that may
-        # not leaves that to the restart; one that may, for a long downtime, fails where the restart has failed.
-        return report.as_teardown(setups=self.open, on_failure_fail_dagrun=report.max_downtime is not None)
-
-    def _facts(self) -> dict[str, Any]:
-        return {
-            "di_job_ids": self._ids,
-            "window": _argument(self.stop, "window", None),
-            "dataworks_conn_id": _argument(self.stop, "dataworks_conn_id", _DEFAULT_CONN),
-        }
-
-    def _check_before(self) -> Any:
-        from airflow_provider_dataworks.operators.preflight import MaintenancePreflightOperator  # only where it is used
-
-        given = dict(self._preflight) if isinstance(self._preflight, Mapping) else {}
-        return MaintenancePreflightOperator(task_id="preflight", **{**_IN_ORDER, **given, **self._facts()})
-
-    def _approve(self) -> Any:
-        try:
-            from airflow_provider_dataworks.operators.approval import MaintenanceApprovalOperator
-        except (ImportError, AirflowException) as error:  # 3.0 may have a provider that refuses to be imported there
-            raise ValueError("approval: asking a person needs Airflow 3.1 or later. Leave it out.") from error
-        given = dict(self._approval) if isinstance(self._approval, Mapping) else {}
-        subject = {"subject": "Stop DI jobs for maintenance?"}
-        return MaintenanceApprovalOperator(task_id="approve", **{**subject, **_REJECT, **given, **self._facts()})
-
-
-def _argument(task: Any, name: str, default: Any = None) -> Any:
-    """Return an argument of a task, mapped or not, wherever it came from."""
-    return task.partial_kwargs.get(name, default) if _is_mapped(task) else getattr(task, name, default)
-
-
-def _is_mapped(task: Any) -> bool:
-    return hasattr(task, "partial_kwargs")  # Airflow 2.11 has no is_mapped
-
-
-def _ask_before(task: Any, check: maintenance_checks.StoppedCheck | maintenance_checks.RestartAheadCheck) -> None:
-    """Have a task, mapped or not, ask before it begins, and before what its author wants to run then."""
-    if _is_mapped(task):
-        task.partial_kwargs["pre_execute"] = replace(check, then=_argument(task, "pre_execute"))
-    else:
-        task.pre_execute = replace(check, then=task.pre_execute)
 
 
 def overrun_alert(window: MaintenanceWindow, callback: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -30,7 +31,7 @@ _MOST_PAGES = 10
 _MOST_LINES, _MOST_LOG_PAGES = 1_000, 20
 
 
-class DiagnosticClient:
+class DiagnosticClient(ABC):
     """
     What :class:`.DataWorksClient` can tell about how a DI job runs.
 
@@ -39,13 +40,13 @@ class DiagnosticClient:
 
     diagnostics: Diagnostics
 
+    @abstractmethod
     def call(self, call: Call[T]) -> T:
         """Make one call with its tries."""
-        raise NotImplementedError
 
+    @abstractmethod
     def named_errors(self) -> named_errors:
         """Return a context manager that names connection and endpoint in the errors of its block."""
-        raise NotImplementedError
 
     def job_metrics(
         self, di_job_id: int | str, names: Sequence[str], *, start: float, end: float

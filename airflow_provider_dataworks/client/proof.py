@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 DELAY = "delayTime"
 _SPEED, _READ, _WRITTEN = "speedRecordsRead", "totalRecordsRead", "totalRecordsWrite"
-METRICS = (DELAY, _SPEED, _READ, _WRITTEN)
+_ASKED = (DELAY, _SPEED, _READ, _WRITTEN)
 
 Metrics = Mapping[str, "Sequence[Sample]"]
 AskForMetrics = Callable[..., Metrics]  # DataWorksHook.job_metrics
@@ -115,12 +115,14 @@ class CatchUp:
         """
         start = max(self._since, now - max(_HISTORY, 2 * self._stable_for))
         try:
-            metrics = ask(self._job_id, METRICS, start=int(start), end=int(now) + 1)
+            metrics = ask(self._job_id, _ASKED, start=int(start), end=int(now) + 1)
         except DataWorksError as error:
             if not error.retryable:
                 error.job_status = "Running"
                 raise
-            log.warning("The metrics of DI job %s cannot be had now, and are asked for again: %s", self._job_id, error)
+            log.warning(
+                "The metrics of DI job %s cannot be had now, and are asked for again: %s", self._job_id, error.summary
+            )
             self._unknown = f"the metrics could not be had: {error.summary}"
             return False
         return self.judge(metrics, now)

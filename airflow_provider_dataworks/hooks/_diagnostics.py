@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,9 @@ class DiagnosticsMixin:
     _mask_all: Callable[[Iterable[str]], None]
 
     @property
+    @abstractmethod
     def client(self) -> DataWorksClient:
         """The client of this connection."""
-        raise NotImplementedError
 
     def job_metrics(
         self, di_job_id: int | str, names: Sequence[str], *, start: float, end: float

@@ -12,9 +12,9 @@ from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPerma
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetries, explained, install_retry_policy
-from airflow_provider_dataworks.values import checked, one_of, optional, seconds, seconds_or_none
+from airflow_provider_dataworks.values import checked, flag_or_text, one_of, optional, seconds, seconds_or_none
 from airflow_provider_dataworks.values import window as window_check
-from airflow_provider_dataworks.version_compat import BaseOperator
+from airflow_provider_dataworks.version_compat import AirflowSkipException, BaseOperator
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -43,8 +43,13 @@ class Finding:
 
     def __str__(self) -> str:
         """Line of a checklist."""
+        return f"{_MARKS[self.answer]} {self.text}"
+
+    @property
+    def text(self) -> str:
+        """The same without its mark."""
         job = f"DI job {self.di_job_id}: " if self.di_job_id else ""
-        return f"{_MARKS[self.answer]} {job}{self.check}: {self.detail}"
+        return f"{job}{self.check}: {self.detail}"
 
 
 class MaintenancePreflightOperator(MappedRetries, BaseOperator):
@@ -60,6 +65,8 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
 
     :param di_job_ids: ids of the DI jobs. (templated)
     :param window: the maintenance window, if there is one. (templated)
+    :param outside_window: ``fail``, or ``skip`` to skip this task, and with it all behind it, while no window is open.
+    :param ignore_window: as for the stop: the window is not asked. (templated)
     :param min_remaining: seconds, or a timedelta, that must be left of the window: what stop and restart may take.
     :param max_lag: seconds, or a timedelta, that a job may be behind its source; ``None``: it is not asked.
     :param source_log_retention: seconds, or a timedelta, for which the sources keep their logs; ``None``: not asked.
@@ -69,11 +76,13 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         ``detail`` and ``di_job_id``).
     """
 
-    template_fields: Sequence[str] = ("di_job_ids", "window", "dataworks_conn_id")
+    template_fields: Sequence[str] = ("di_job_ids", "window", "ignore_window", "dataworks_conn_id")
     ui_color = "#f2ecd9"
     _checks: Mapping[str, Callable[[Any, str], Any]] = {
         "window": optional(window_check),
         "min_remaining": seconds_or_none,
+        "outside_window": one_of("fail", "skip"),
+        "ignore_window": flag_or_text,
         "max_lag": optional(seconds_or_none),
         "source_log_retention": optional(seconds),
         "on_unknown": one_of("fail", "warn"),
@@ -85,6 +94,8 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         di_job_ids: Any,
         window: Any = None,
         min_remaining: float | timedelta = 600,
+        outside_window: str = "fail",
+        ignore_window: bool | str = False,
         max_lag: float | timedelta | None = None,
         source_log_retention: float | timedelta | None = None,
         on_unknown: str = "fail",
@@ -102,7 +113,7 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         install_retry_policy(self)
         self.di_job_ids = di_job_ids
         self.window = window
-        self.min_remaining = min_remaining
+        self.min_remaining, self.outside_window, self.ignore_window = min_remaining, outside_window, ignore_window
         self.max_lag = max_lag
         self.source_log_retention = source_log_retention
         self.on_unknown = on_unknown
@@ -116,23 +127,22 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
             for finding in findings:
                 log = self.log.info if finding.answer == YES else self.log.warning
                 log("%s", finding)
-            bad = [
-                each for each in findings if each.answer == NO or (each.answer, self.on_unknown) == (UNKNOWN, "fail")
-            ]
+            counts = (NO, UNKNOWN) if self.on_unknown == "fail" else (NO,)
+            bad = [finding for finding in findings if finding.answer in counts]
             if bad:
                 raise self._refusal(bad, len(findings))
         at = datetime.fromtimestamp(hook.now(), UTC).isoformat()
         return {"ok": True, "at": at, "findings": [asdict(finding) for finding in findings]}
 
     def _refusal(self, bad: list[Finding], asked: int) -> DataWorksPermanentError:
-        named = "; ".join(str(finding).partition(" ")[2] for finding in bad[:_LONGEST_ERROR])
+        named = "; ".join(finding.text for finding in bad[:_LONGEST_ERROR])
         more = f"; and {len(bad) - _LONGEST_ERROR} more" if bad[_LONGEST_ERROR:] else ""
         message = f"nothing was touched, because {len(bad)} of {asked} checks are not good: {named}{more}."
         return DataWorksPermanentError(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("preflight"))
 
     def _of_window(self, hook: DataWorksHook) -> Iterator[Finding]:
         left = None
-        if self.window is not None:
+        if self.window is not None and not flag_or_text(self.ignore_window, "ignore_window"):
             from airflow_provider_dataworks.windows import MaintenanceWindow  # with croniter
 
             window = MaintenanceWindow.parse(self.window)
@@ -140,6 +150,9 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
             needed = seconds_or_none(self.min_remaining, "min_remaining")
             is_long = left > 0 and left >= needed
             detail = f"{left:.0f} s of {window} are left, and {needed:.0f} s are needed"
+            if not is_long and self.outside_window == "skip":
+                self.log.warning("Skipped, nothing was touched: %s.", detail)
+                raise AirflowSkipException(detail)
             yield Finding("window is open for long enough", YES if is_long else NO, detail)
         if self.source_log_retention is not None:
             kept = seconds(self.source_log_retention, "source_log_retention")

@@ -12,7 +12,9 @@ from emulated import JOB, Clock
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksPermanentError, DataWorksUnavailable
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.maintenance import DIJobMaintenance
 from airflow_provider_dataworks.operators.preflight import MaintenancePreflightOperator
+from airflow_provider_dataworks.version_compat import DAG, AirflowSkipException
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 OPEN = MaintenanceWindow("0 0 * * *", timedelta(days=1), "UTC").to_json()  # 12:53:20 hours of it are left
@@ -78,6 +80,7 @@ def test_each_no_is_named_at_once(ask: Ask, emulator: Emulator, clock: Clock) ->
         "See README.md#preflight",
     ):
         assert wanted in text, text
+    assert "]" not in caught.value.message
     assert [emulator.job(job_id).stop_calls for job_id in (1, 2, 3)] == [0, 0, 0]
 
 
@@ -99,6 +102,30 @@ def test_what_cannot_be_asked_is_a_no_unless_the_author_says_otherwise(
 
     assert [finding["answer"] for finding in result["findings"]] == ["unknown", "yes", "unknown", "unknown"]
     assert "[?] DI job 11668: full load is over: " in logged()
+
+
+def test_the_window_counts_as_it_does_for_the_stop(ask: Ask, emulator: Emulator) -> None:
+    """Ignored in an emergency; skipped where the stop would be; asked for as much of it as the stop needs."""
+    closed = MaintenanceWindow("0 0 * * *", timedelta(hours=1), "UTC").to_json()
+    emulator.add_job(JOB)
+
+    assert ask(window=closed, ignore_window="True")["ok"]
+    with pytest.raises(AirflowSkipException):
+        ask(window=closed, outside_window="skip")
+    with pytest.raises(DataWorksPermanentError, match="window is open for long enough: 0 s of"):
+        ask(window=closed)
+    with (
+        DAG("limits"),
+        DIJobMaintenance(
+            di_job_ids=JOB,
+            window=closed,
+            preflight=True,
+            stop_args={"min_remaining": 7, "outside_window": "skip", "ignore_window": "{{ params.now }}"},
+        ) as group,
+    ):
+        pass
+    found = group.dag.get_task("maintenance.preflight")
+    assert (found.min_remaining, found.outside_window, found.ignore_window) == (7, "skip", "{{ params.now }}")
 
 
 def test_an_outage_is_tried_again(ask: Ask, emulator: Emulator) -> None:

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +27,7 @@ def _pump(one: socket.socket, other: socket.socket, seen: list[bytes] | None = N
         other.shutdown(socket.SHUT_RDWR)
 
 
-class _Listening:
+class _Listening(ABC):
     """A server with a thread for each connection."""
 
     def __init__(self) -> None:
@@ -47,9 +48,9 @@ class _Listening:
             self.serve(connection)
         connection.close()
 
+    @abstractmethod
     def serve(self, connection: socket.socket) -> None:
         """Serve one connection."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """End it and its connections."""

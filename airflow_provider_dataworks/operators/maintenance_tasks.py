@@ -1,0 +1,119 @@
+"""Makes the tasks of a maintenance beside stop, check and restart: questions before, verdict and report; wires none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_dataworks.operators import maintenance_checks
+from airflow_provider_dataworks.version_compat import AirflowException
+
+# Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
+# restart that waits for that of the last run leaves jobs down.
+IN_ORDER: dict[str, Any] = {"trigger_rule": "all_success"}
+AT_ONCE: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
+_DEFAULT_CONN = "dataworks_default"  # as the hook has it
+_ASK: dict[str, Any] = {
+    "subject": "Stop DI jobs for maintenance?",
+    "defaults": "Reject",
+    "response_timeout": timedelta(hours=1),
+}
+
+
+def options(given: bool | Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the arguments that were given for a task, none for ``True``; ``None`` where it is not asked for."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    return {} if given else None
+
+
+def is_mapped(task: Any) -> bool:
+    """Say whether a task is a mapped one."""
+    return hasattr(task, "partial_kwargs")  # Airflow 2.11 has no is_mapped
+
+
+def argument(task: Any, name: str, default: Any = None) -> Any:
+    """Return an argument of a task, mapped or not, wherever it came from."""
+    return task.partial_kwargs.get(name, default) if is_mapped(task) else getattr(task, name, default)
+
+
+def conn_id_of(task: Any) -> Any:
+    """Return the connection of a task, mapped or not."""
+    return argument(task, "dataworks_conn_id", _DEFAULT_CONN)
+
+
+def ask_before(task: Any, check: maintenance_checks.StoppedCheck | maintenance_checks.RestartAheadCheck) -> None:
+    """Have a task, mapped or not, ask before it begins, and before what its author wants to run then."""
+    asked = replace(check, then=argument(task, "pre_execute"))
+    if is_mapped(task):
+        task.partial_kwargs["pre_execute"] = asked
+    else:
+        task.pre_execute = asked
+
+
+def preflight(stop: Any, di_job_ids: Any, given: Mapping[str, Any]) -> Any:
+    """Return the task that asks whether the maintenance can be done, by the window and the limits of its stop."""
+    from airflow_provider_dataworks.operators.preflight import MaintenancePreflightOperator  # only where it is used
+
+    limits = {
+        "min_remaining": argument(stop, "min_remaining", 600),
+        "outside_window": argument(stop, "outside_window", "fail"),
+        "ignore_window": argument(stop, "ignore_window", False),
+    }
+    return MaintenancePreflightOperator(
+        task_id="preflight", **{**IN_ORDER, **limits, **given, **_facts(stop, di_job_ids)}
+    )
+
+
+def approval(stop: Any, di_job_ids: Any, given: Mapping[str, Any]) -> Any:
+    """
+    Return the task that asks a person.
+
+    :raises ValueError: this Airflow cannot.
+    """
+    try:
+        from airflow_provider_dataworks.operators.approval import MaintenanceApprovalOperator
+    except (ImportError, AirflowException) as error:  # 3.0 may have a provider that refuses to be imported there
+        raise ValueError("approval: asking a person needs Airflow 3.1 or later. Leave it out.") from error
+    return MaintenanceApprovalOperator(task_id="approve", **{**_ASK, **given, **_facts(stop, di_job_ids)})
+
+
+def _facts(stop: Any, di_job_ids: Any) -> dict[str, Any]:
+    window = argument(stop, "window", None)
+    return {"di_job_ids": di_job_ids, "window": window, "dataworks_conn_id": conn_id_of(stop)}
+
+
+def outcome(stop: Any, restart: Any, di_job_ids: Any) -> maintenance_checks.RestartOutcomeOperator:
+    """Return the task that fails where one of several restarts has failed."""
+    return maintenance_checks.RestartOutcomeOperator(task_id="restarted", **_run(stop, restart, di_job_ids), **AT_ONCE)
+
+
+def report(
+    stop: Any, restart: Any, di_job_ids: Any, given: Mapping[str, Any], *, approved: Any, fails_with: str
+) -> Any:
+    """
+    Return the task that reports what was done.
+
+    :param approved: the task that asked a person, or ``None``.
+    :param fails_with: id of the task whose failure fails the run.
+    """
+    from airflow_provider_dataworks.operators.report import MaintenanceReportOperator  # only where it is used
+
+    return MaintenanceReportOperator(
+        task_id="report",
+        approved_by=None if approved is None else approved.task_id,
+        fails_with=[fails_with],
+        **_run(stop, restart, di_job_ids),
+        **{**AT_ONCE, **given},
+    )
+
+
+def _run(stop: Any, restart: Any, di_job_ids: Any) -> dict[str, Any]:
+    return {
+        "di_job_ids": di_job_ids,
+        "stopped_by": [stop.task_id],
+        "started_by": [restart.task_id],
+        "dataworks_conn_id": conn_id_of(restart),
+    }
