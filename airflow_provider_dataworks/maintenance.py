@@ -7,8 +7,7 @@ failed restart behind a green run. See `Airflow's page on setup and teardown
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +30,9 @@ __all__ = ["DIJobMaintenance", "MaintenanceWindow", "jobs_stopped", "overrun_ale
 
 jobs_stopped = maintenance_checks.jobs_stopped
 
-# A restart goes on trying for about five hours: a job that stays down is the one thing that may not happen.
+# A job that stays down is the one thing that may not happen.
 _RESTART = {
-    "retries": 30,
-    "retry_delay": timedelta(minutes=1),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=10),
+    **tasks.PATIENTLY,
     "poll_interval": 30,
     "wait_for_completion": True,  # whatever the DAG's default_args say
     "healthy_for": 120,  # a job that has lost its place in the source's log runs for some seconds before it fails
@@ -75,8 +71,12 @@ class DIJobMaintenance(TaskGroup):
         ``ApprovalOperator``. Nobody answering within an hour counts as no, and then nothing is stopped.
     :param preflight: check first that all can be done and undone: ``True``, or arguments of
         ``MaintenancePreflightOperator``, such as ``max_lag`` or ``source_log_retention``. A no touches nothing.
+    :param silence_alarms: switch alarm rules of the jobs off before the stop, and on again behind the restart:
+        ``True`` for those about ``Heartbeat`` and ``Delay``, or the metrics whose rules are meant. Rules that were off
+        stay off, and one that somebody edits meanwhile is left as it is.
     :param report: say at the end who stopped what, why and for how long: ``True``, or arguments of
-        ``MaintenanceReportOperator``: ``reason``, ``on_report`` and ``max_downtime``.
+        ``MaintenanceReportOperator``: ``reason``, ``on_report`` and ``max_downtime``. With the reason ``True`` the run
+        must have a param ``reason``, and is refused without one before anything is touched.
     :param stop_args: further arguments of ``StopDIJobOperator``.
     :param check_args: further arguments of ``DIJobStoppedSensor``.
     :param restart_args: further arguments of ``StartDIJobOperator``, such as ``max_lag``; ``healthy_for`` is 120.
@@ -94,6 +94,7 @@ class DIJobMaintenance(TaskGroup):
         dataworks_conn_id: str | None = None,
         approval: bool | Mapping[str, Any] = False,
         preflight: bool | Mapping[str, Any] = False,
+        silence_alarms: bool | Iterable[str] = False,
         report: bool | Mapping[str, Any] = False,
         stop_args: Mapping[str, Any] | None = None,
         check_args: Mapping[str, Any] | None = None,
@@ -105,6 +106,7 @@ class DIJobMaintenance(TaskGroup):
         self._ids = maintenance_arguments.checked_ids(di_job_ids)
         self._approval, self._preflight, self._report = map(tasks.options, (approval, preflight, report))
         self._approved: Any = None
+        self._silence = silence_alarms
         # What is not given here is not handed on: the DAG's default_args may hold it.
         self._common = {} if dataworks_conn_id is None else {"dataworks_conn_id": dataworks_conn_id}
         # As JSON primitives, for a mapped task's arguments.
@@ -136,12 +138,22 @@ class DIJobMaintenance(TaskGroup):
         self._check_args = {"accept": ("Stopped", "Finished", "Failed"), **self._check_args}
         self.check = self._each(DIJobStoppedSensor, "check", **self._check_args).as_setup()
         self.open >> self.stop >> self.check
+        self.silence: Any = None
+        if self._silence:
+            self.silence = tasks.silence(self.stop, self._ids, self._silence).as_setup()
+            self.open >> self.silence >> self.stop
         first = self.open
         if self._approval is not None:
             first = self._approved = tasks.approval(self.stop, self._ids, self._approval)
             first >> self.open
         if self._preflight is not None:
-            tasks.preflight(self.stop, self._ids, self._preflight) >> first
+            preflight = tasks.preflight(self.stop, self._ids, self._preflight)
+            preflight >> first
+            first = preflight
+        if self._report is not None:
+            # The marker is never run by a worker, so that it cannot ask.
+            asked = (self.silence or self.stop) if first is self.open else first
+            self._report = tasks.ask_for_reason(asked, self._report)
         self.work = TaskGroup("work", tooltip="The maintenance itself")
         self.work.__enter__()
 
@@ -160,7 +172,7 @@ class DIJobMaintenance(TaskGroup):
         # Made here, so that they stand behind the maintenance in the graph as well.
         restart = {"only_if_stopped_by": [self.stop.task_id], **self._restart_args}
         self.restart = self._each(StartDIJobOperator, "restart", **restart)
-        tasks.ask_before(self.stop, maintenance_checks.RestartAheadCheck(self.restart.task_id, str(self.group_id)))
+        self._undo(self.stop, self.restart, "start the job again")
         self.done = EmptyOperator(task_id="done", **tasks.IN_ORDER)
         last = self.work if self.work.children else self.check
         if self.work.children:
@@ -174,12 +186,23 @@ class DIJobMaintenance(TaskGroup):
             # Only a teardown that is not mapped keeps, in Airflow's serialized DAG, that its failure fails the run.
             end = self.outcome = tasks.outcome(self.stop, self.restart, self._ids)
             self.restart >> end.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
+        restored = None
+        if self.silence is not None:
+            restored = tasks.restore(self.silence, self._ids, fails_with=end.task_id)
+            self._undo(self.silence, restored, "switch the alarm rules on again")
+            end >> restored.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
+            end = restored
         if self._report is not None:
-            about = {"approved": self._approved, "fails_with": end.task_id}
+            about = {"approved": self._approved, "silenced": self.silence, "restored": restored}
+            about["fails_with"] = end.task_id
             report = tasks.report(self.stop, self.restart, self._ids, self._report, **about)
             # Airflow looks at the last of the teardowns that may fail a run, and at no other before it. A report that
             # may not leaves that to the restart; one that may, for a long downtime, fails where the restart has failed.
             end >> report.as_teardown(setups=self.open, on_failure_fail_dagrun=report.max_downtime is not None)
+
+    def _undo(self, task: Any, undo: Any, effect: str) -> None:
+        """Have a task ask, before it begins, whether what undoes it is still ahead in this run."""
+        tasks.ask_before(task, maintenance_checks.UndoAheadCheck(undo.task_id, effect, str(self.group_id)))
 
     def _ask_before_work(self) -> None:
         """Have each task of the work ask, before it begins, whether the jobs are stopped."""

@@ -136,12 +136,17 @@ class explained:  # noqa: N801 - used like a function
     :param context: of the running task. Its connection is named where the error names none, and the remedy says how
         many tries are left.
     :param explain: adds to the error what the caller knows, such as what an earlier try did; called first.
+    :param resumed: whether the task goes on after a wait in the triggerer.
     """
 
     def __init__(
-        self, context: Mapping[str, Any] | None = None, explain: Callable[[DataWorksError], None] | None = None
+        self,
+        context: Mapping[str, Any] | None = None,
+        explain: Callable[[DataWorksError], None] | None = None,
+        *,
+        resumed: bool = False,
     ) -> None:
-        self._context, self._explain = context or {}, explain
+        self._context, self._explain, self._resumed = context or {}, explain, resumed
 
     def __enter__(self) -> None:
         """Begin; there is nothing to prepare."""
@@ -149,7 +154,11 @@ class explained:  # noqa: N801 - used like a function
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Raise the error again, explained and without its traceback."""
+        """Push how many calls were made, and raise the error again, explained and without its traceback."""
+        # With Airflow's metrics, which DAG files do not need.
+        from airflow_provider_dataworks.call_counts import push_counts
+
+        push_counts(self._context, resumed=self._resumed)
         if not isinstance(error, DataWorksError):
             return
         log.debug("Where it was raised:", exc_info=error)

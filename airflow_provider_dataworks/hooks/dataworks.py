@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_dataworks.call_counts import count_call
 from airflow_provider_dataworks.client import state_change
 from airflow_provider_dataworks.client.auth.cache import CredentialCache
 from airflow_provider_dataworks.client.client import PATIENCE, DataWorksClient
@@ -101,7 +102,10 @@ class DataWorksHook(DiagnosticsMixin, BaseHook):
         cache = CredentialCache(account.source, clock, self._mask, config.ca_file)
         limiter = shared_limiter(config.endpoint, account.source.identity, config.max_qps)
         with named_errors(self.dataworks_conn_id, urlsplit(config.endpoint).netloc):
-            session = Session(config, cache, limiter, clock=clock, sleep=sleep, longest_pause=longest_pause)
+            count = partial(count_call, self.dataworks_conn_id)
+            session = Session(
+                config, cache, limiter, clock=clock, sleep=sleep, longest_pause=longest_pause, on_call=count
+            )
         conn_id = self.dataworks_conn_id
         return DataWorksClient(config, session, clock=clock, sleep=sleep, patience=patience, conn_id=conn_id)
 

@@ -206,7 +206,7 @@ class DIJobTask(MappedRetries, _Task):
 
     def execute_again(self, context: Context, event: Any = None) -> Any:
         """Begin anew, now that something can be done; raises what the wait ended in, or that its event is unknown."""
-        with explained(context):
+        with explained(context, resumed=True):
             try:
                 _triggers().outcome_of(event)
             except DIJobWaitTimeout as error:
@@ -284,7 +284,7 @@ class DIJobTask(MappedRetries, _Task):
         """
         triggers = _triggers()
         report = Report.read(triggers.report_of(event))
-        with explained(context, partial(self.explain, report=report, context=context)):
+        with explained(context, partial(self.explain, report=report, context=context), resumed=True):
             job: DIJob = triggers.outcome_of(event)
             # Judged once more here: what runs next may not go on because of a trigger that was told otherwise.
             proof = triggers.proof_of(event)

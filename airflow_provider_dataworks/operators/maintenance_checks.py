@@ -5,44 +5,43 @@ Work begins only while the DI jobs are stopped, a stop only with a restart ahead
 what was stopped runs again.
 
 Airflow lets a person clear any task of a run: without this, work that was cleared alone would run on a job that the
-restart has started again. One look serves all tasks of a run that wait for it on this machine: never one that was begun
-before they asked. Nothing here stops or starts a job.
+restart has started again. Nothing here stops or starts a job.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
 import logging
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.client import files
 from airflow_provider_dataworks.exceptions import DataWorksPermanentError, DIJobFailed, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import Note, asked_to_stop, jobs_stopped, states_of
+from airflow_provider_dataworks.operators._shared_look import shared_look
 from airflow_provider_dataworks.operators._steps import UNPROVEN
 from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.values import int64, invalid, plain_text
 from airflow_provider_dataworks.version_compat import BaseOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
     from airflow_provider_dataworks.version_compat import Context
 
-__all__ = ["RestartAheadCheck", "RestartOutcomeOperator", "StoppedCheck", "jobs_stopped", "read_ids"]
+__all__ = [
+    "ReasonCheck",
+    "RestartOutcomeOperator",
+    "StoppedCheck",
+    "UndoAheadCheck",
+    "jobs_stopped",
+    "read_ids",
+    "refuse_failed_tasks",
+]
 
 log = logging.getLogger(__name__)
 
 _OVER = frozenset(("success", "failed", "skipped", "upstream_failed", "removed"))
 _RUNS = ("Running", "Finished")
-_PATIENCE = 60.0  # seconds to wait for another task's look, before looking oneself
-_LONGEST = 2**20  # bytes of a file that is read
+_WELL = {"success", "skipped"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class StoppedCheck:
             render = context["task"].render_template
             ids = read_ids(render(self.di_job_ids, context))
             hook = hook_of(render(self.dataworks_conn_id, context))
-            found = _shared(context["ti"].dag_id, context["ti"].run_id, ids, hook)
+            found = shared_look(context["ti"].dag_id, context["ti"].run_id, ids, hook)
             running = {job_id: status for job_id, status in found.items() if status not in self.accept}
             if running:
                 jobs = ", ".join(f"{job_id} ({status})" for job_id, status in running.items())
@@ -90,34 +89,63 @@ class StoppedCheck:
 
 
 @dataclass(frozen=True)
-class RestartAheadCheck:
+class UndoAheadCheck:
     """
-    What the stop of a maintenance is asked before it begins; set as its ``pre_execute``.
+    What a task is asked before it begins whose effect another one undoes; set as its ``pre_execute``.
 
     A stop that a person clears alone takes no restart along: the job would be stopped, and stay down, the run green.
+    So would alarms stay off.
 
-    :param restart: task id of the restart.
+    :param undo: task id of what undoes it.
+    :param effect: what that one would not do any more.
     :param group_id: the maintenance, to be cleared as a whole.
     :param then: what the task's author wants to run before it, called afterwards.
     """
 
-    restart: str
+    undo: str
+    effect: str
     group_id: str
     then: Callable[[Any], Any] | None = None
 
     def __call__(self, context: Any) -> None:
         """
-        Let the stop begin, or fail it.
+        Let the task begin, or fail it.
 
-        :raises DataWorksError: the restart of this run is over, permanent.
+        :raises DataWorksError: what undoes it is over in this run, permanent.
         """
         with explained(context):
-            if any(state in _OVER for state in states_of(context, [self.restart])):
+            if any(state in _OVER for state in states_of(context, [self.undo])):
                 raise DataWorksPermanentError(
-                    f"not begun, because {self.restart} of this run is over, and would not start the job again. Clear "
-                    f"the whole group {self.group_id!r} of this run, not a task of it.",
+                    f"not begun, because {self.undo} of this run is over, and would not {self.effect}. Clear the whole "
+                    f"group {self.group_id!r} of this run, not a task of it.",
                     **catalog_kwargs("stop-without-restart"),
                 )
+        if self.then is not None:
+            self.then(context)
+
+
+@dataclass(frozen=True)
+class ReasonCheck:
+    """
+    What the first task of a maintenance is asked whose author wants a reason; set as its ``pre_execute``.
+
+    :param reason: template of the reason.
+    :param then: what the task's author wants to run before it, called afterwards.
+    """
+
+    reason: str
+    then: Callable[[Any], Any] | None = None
+
+    def __call__(self, context: Any) -> None:
+        """
+        Let the task begin, or fail it.
+
+        :raises DataWorksInvalidRequest: nobody gave a reason, permanent.
+        """
+        with explained(context):
+            if not str(context["task"].render_template(self.reason, context) or "").strip():
+                problem = "is missing, and this maintenance is not begun without one; nothing was touched"
+                raise invalid("reason", problem, 'Trigger the DAG with the configuration {"reason": "why"}.')
         if self.then is not None:
             self.then(context)
 
@@ -200,6 +228,18 @@ class RestartOutcomeOperator(BaseOperator):
         return {job_id: status for job_id, status in found.items() if status not in _RUNS}
 
 
+def refuse_failed_tasks(context: Mapping[str, Any], task_ids: Iterable[str], dataworks_conn_id: str) -> None:
+    """
+    Fail the last teardown of a run where another before it has failed: Airflow looks at no other.
+
+    :raises DataWorksPermanentError: naming those that did not succeed.
+    """
+    failed = [task for task in task_ids if set(states_of(context, [task])) - _WELL]
+    if failed:
+        message = f"{', '.join(failed)} did not succeed, so this run is red; its log says what to do."
+        raise DataWorksPermanentError(message, conn_id=dataworks_conn_id, **catalog_kwargs("failed-before"))
+
+
 def read_ids(value: Any) -> list[int]:
     """
     Return DI job ids from one or several, without repeats.
@@ -213,65 +253,3 @@ def read_ids(value: Any) -> list[int]:
     if not ids:
         raise invalid("di_job_ids", "is empty", "Give the ids of the DI jobs to maintain.")
     return ids
-
-
-def _shared(dag_id: str, run_id: str, ids: list[int], hook: DataWorksHook) -> dict[int, str]:
-    """Return the status of each job: what another task of the run has just seen, or what a look of our own says."""
-
-    def look() -> dict[int, str]:
-        return {job_id: str(hook.get_di_job(job_id).status) for job_id in ids}
-
-    asked = time.monotonic()
-    # A file for each maintenance, not for each of its runs: nobody would remove them.
-    name = hashlib.sha256(f"{hook.dataworks_conn_id} {dag_id} {ids}".encode()).hexdigest()[:24]
-    with _locked(f"look-{name}") as file:
-        if file is None:
-            return look()
-        found = _read(file, run_id, ids, asked)
-        if found is None:
-            begun = time.monotonic()
-            found = look()
-            os.ftruncate(file, 0)
-            os.pwrite(
-                file, json.dumps({"run": run_id, "boot": files.boot(), "at": begun, "statuses": found}).encode(), 0
-            )
-        return found
-
-
-def _read(file: int, run_id: str, ids: list[int], asked: float) -> dict[int, str] | None:
-    """
-    Return a look that another task of this run began after this one had asked; ``None`` where there is none.
-
-    :param asked: seconds of the machine's steady clock, which all processes share until the next boot.
-    """
-    with suppress(ValueError, TypeError, KeyError, AttributeError):
-        kept = json.loads(os.pread(file, _LONGEST, 0))
-        if (kept["run"], kept["boot"]) == (run_id, files.boot()) and asked <= float(kept["at"]) <= time.monotonic():
-            statuses = {int(job_id): str(status) for job_id, status in kept["statuses"].items()}
-            return statuses if set(statuses) == set(ids) else None
-    return None
-
-
-@contextmanager
-def _locked(name: str) -> Iterator[int | None]:
-    """Open a file of this user's that one process at a time may use; ``None`` where that cannot be had."""
-    try:
-        file = files.open_private(files.folder() / name)
-    except OSError as error:
-        log.debug("Looks are not shared: %s", error)
-        yield None
-        return
-    try:
-        yield file if _lock(file) else None
-    finally:
-        os.close(file)  # lets go of the lock
-
-
-def _lock(file: int) -> bool:
-    until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until:
-        with suppress(BlockingIOError):
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        time.sleep(0.05)
-    return False

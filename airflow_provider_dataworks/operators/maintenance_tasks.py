@@ -8,18 +8,33 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_dataworks.operators import maintenance_checks
+from airflow_provider_dataworks.operators.alarms import DOWN, RestoreAlarmsOperator, SilenceAlarmsOperator
+from airflow_provider_dataworks.operators.preflight import MaintenancePreflightOperator
+from airflow_provider_dataworks.operators.report import MaintenanceReportOperator
 from airflow_provider_dataworks.version_compat import AirflowException
 
 # Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
 # restart that waits for that of the last run leaves jobs down.
 IN_ORDER: dict[str, Any] = {"trigger_rule": "all_success"}
 AT_ONCE: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
+# What a person would have to do by hand goes on trying for about five hours.
+PATIENTLY: dict[str, Any] = {
+    "retries": 30,
+    "retry_delay": timedelta(minutes=1),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+}
+# Also where no DAG param has that name.
+_REASON = "{{ params.get('reason') or '' }}"
 _DEFAULT_CONN = "dataworks_default"  # as the hook has it
 _ASK: dict[str, Any] = {
     "subject": "Stop DI jobs for maintenance?",
     "defaults": "Reject",
     "response_timeout": timedelta(hours=1),
 }
+
+
+Check = maintenance_checks.StoppedCheck | maintenance_checks.UndoAheadCheck | maintenance_checks.ReasonCheck
 
 
 def options(given: bool | Mapping[str, Any]) -> dict[str, Any] | None:
@@ -44,7 +59,7 @@ def conn_id_of(task: Any) -> Any:
     return argument(task, "dataworks_conn_id", _DEFAULT_CONN)
 
 
-def ask_before(task: Any, check: maintenance_checks.StoppedCheck | maintenance_checks.RestartAheadCheck) -> None:
+def ask_before(task: Any, check: Check) -> None:
     """Have a task, mapped or not, ask before it begins, and before what its author wants to run then."""
     asked = replace(check, then=argument(task, "pre_execute"))
     if is_mapped(task):
@@ -55,8 +70,6 @@ def ask_before(task: Any, check: maintenance_checks.StoppedCheck | maintenance_c
 
 def preflight(stop: Any, di_job_ids: Any, given: Mapping[str, Any]) -> Any:
     """Return the task that asks whether the maintenance can be done, by the window and the limits of its stop."""
-    from airflow_provider_dataworks.operators.preflight import MaintenancePreflightOperator  # only where it is used
-
     limits = {
         "min_remaining": argument(stop, "min_remaining", 600),
         "outside_window": argument(stop, "outside_window", "fail"),
@@ -90,20 +103,60 @@ def outcome(stop: Any, restart: Any, di_job_ids: Any) -> maintenance_checks.Rest
     return maintenance_checks.RestartOutcomeOperator(task_id="restarted", **_run(stop, restart, di_job_ids), **AT_ONCE)
 
 
+def silence(stop: Any, di_job_ids: Any, metrics: Any) -> Any:
+    """
+    Return the task that switches alarm rules off.
+
+    :param metrics: rules about which; ``True`` for those that a job that is down sets off.
+    """
+    wanted = DOWN if metrics is True else metrics
+    facts = {"di_job_ids": di_job_ids, "dataworks_conn_id": conn_id_of(stop), "metrics": wanted}
+    return SilenceAlarmsOperator(task_id="silence_alarms", **IN_ORDER, **facts)
+
+
+def restore(silenced: Any, di_job_ids: Any, *, fails_with: str) -> Any:
+    """
+    Return the task that switches them on again.
+
+    :param fails_with: id of the task whose failure fails the run.
+    """
+    facts = {"di_job_ids": di_job_ids, "dataworks_conn_id": conn_id_of(silenced)}
+    about = {"silenced_by": [silenced.task_id], "fails_with": [fails_with]}
+    return RestoreAlarmsOperator(task_id="restore_alarms", **facts, **about, **PATIENTLY, **AT_ONCE)
+
+
+def ask_for_reason(first: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a report; where they want a reason, the first task of the maintenance asks for it."""
+    if given.get("reason") is not True:
+        return dict(given)
+    ask_before(first, maintenance_checks.ReasonCheck(_REASON))
+    return {**given, "reason": _REASON}
+
+
 def report(
-    stop: Any, restart: Any, di_job_ids: Any, given: Mapping[str, Any], *, approved: Any, fails_with: str
+    stop: Any,
+    restart: Any,
+    di_job_ids: Any,
+    given: Mapping[str, Any],
+    *,
+    approved: Any,
+    silenced: Any,
+    restored: Any,
+    fails_with: str,
 ) -> Any:
     """
     Return the task that reports what was done.
 
     :param approved: the task that asked a person, or ``None``.
+    :param silenced: the task that switched alarm rules off, or ``None``.
+    :param restored: the task that switched them on again, or ``None``.
     :param fails_with: id of the task whose failure fails the run.
     """
-    from airflow_provider_dataworks.operators.report import MaintenanceReportOperator  # only where it is used
-
     return MaintenanceReportOperator(
         task_id="report",
         approved_by=None if approved is None else approved.task_id,
+        silenced_by=[] if silenced is None else [silenced.task_id],
+        restored_by=[] if restored is None else [restored.task_id],
         fails_with=[fails_with],
         **_run(stop, restart, di_job_ids),
         **{**AT_ONCE, **given},

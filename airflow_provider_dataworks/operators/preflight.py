@@ -12,7 +12,7 @@ from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPerma
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetries, explained, install_retry_policy
-from airflow_provider_dataworks.values import checked, flag_or_text, one_of, optional, seconds, seconds_or_none
+from airflow_provider_dataworks.values import checked, flag_or_text, int64, one_of, optional, seconds, seconds_or_none
 from airflow_provider_dataworks.values import window as window_check
 from airflow_provider_dataworks.version_compat import AirflowSkipException, BaseOperator
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 _MARKS = {YES: "[x]", NO: "[ ]", UNKNOWN: "[?]"}
+# Of a job that takes a minute to stop and one to start, and is proven for two; an alarm rule costs four more.
+_CALLS, _CALLS_A_JOB = 4, 20
 _LONGEST_ERROR = 8  # findings that an error names; the log and the XCom have all
 
 
@@ -70,6 +72,8 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
     :param min_remaining: seconds, or a timedelta, that must be left of the window: what stop and restart may take.
     :param max_lag: seconds, or a timedelta, that a job may be behind its source; ``None``: it is not asked.
     :param source_log_retention: seconds, or a timedelta, for which the sources keep their logs; ``None``: not asked.
+    :param daily_calls: calls a day that are left to this account, such as 100 in Basic Edition; ``None``: not asked.
+        DataWorks does not tell what was used.
     :param on_unknown: ``fail``, or ``warn`` to go on where a question could not be asked.
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
     :return: dict of ``ok`` (bool), ``at`` (ISO 8601 UTC) and ``findings`` (a list of dicts of ``check``, ``answer``,
@@ -85,6 +89,7 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         "ignore_window": flag_or_text,
         "max_lag": optional(seconds_or_none),
         "source_log_retention": optional(seconds),
+        "daily_calls": optional(int64),
         "on_unknown": one_of("fail", "warn"),
     }
 
@@ -98,6 +103,7 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         ignore_window: bool | str = False,
         max_lag: float | timedelta | None = None,
         source_log_retention: float | timedelta | None = None,
+        daily_calls: int | None = None,
         on_unknown: str = "fail",
         dataworks_conn_id: str = "dataworks_default",
         # Named here although they are Airflow's: only so do default_args and mapping see that they have other defaults.
@@ -116,6 +122,7 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         self.min_remaining, self.outside_window, self.ignore_window = min_remaining, outside_window, ignore_window
         self.max_lag = max_lag
         self.source_log_retention = source_log_retention
+        self.daily_calls = daily_calls
         self.on_unknown = on_unknown
         self.dataworks_conn_id = dataworks_conn_id
 
@@ -123,7 +130,7 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         """Ask everything, log the checklist, and fail where an answer is no; see the class."""
         with explained(context):
             ids, hook = read_ids(self.di_job_ids), hook_of(self.dataworks_conn_id)
-            findings = [*self._of_window(hook), *self._of_jobs(hook, ids)]
+            findings = [*self._of_window(hook), *self._of_calls(ids), *self._of_jobs(hook, ids)]
             for finding in findings:
                 log = self.log.info if finding.answer == YES else self.log.warning
                 log("%s", finding)
@@ -166,6 +173,12 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         detail = f"it is kept for {kept:.0f} s; the window and the lag are {down:.0f} s at most"
         return Finding(check, YES if kept > down else NO, detail)
 
+    def _of_calls(self, ids: list[int]) -> Iterator[Finding]:
+        if self.daily_calls is not None:
+            left, needed = int64(self.daily_calls, "daily_calls"), calls_needed(len(ids))
+            detail = f"about {needed} are needed, and {left} are left"
+            yield Finding("today's calls are enough", YES if needed <= left else NO, detail)
+
     def _of_jobs(self, hook: DataWorksHook, ids: list[int]) -> Iterator[Finding]:
         listed: dict[int, DIJob] = {}
         for job_id in ids:
@@ -193,6 +206,11 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         if self.max_lag is not None:
             rules = ProofRules(max_lag=seconds_or_none(self.max_lag, "max_lag"), since=0.0)
             yield _asked("is close enough behind its source", job.id, lambda: _lag(hook, job.id, rules))
+
+
+def calls_needed(jobs: int) -> int:
+    """Return about how many calls to DataWorks a maintenance of so many jobs takes."""
+    return _CALLS + _CALLS_A_JOB * jobs
 
 
 def _asked(check: str, di_job_id: int, ask: Callable[[], tuple[str, str]]) -> Finding:

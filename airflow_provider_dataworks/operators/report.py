@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
-from airflow_provider_dataworks.operators._request_note import Note, states_of
-from airflow_provider_dataworks.operators.maintenance_checks import read_ids
+from airflow_provider_dataworks.operators._request_note import Note
+from airflow_provider_dataworks.operators.alarms import NOTE
+from airflow_provider_dataworks.operators.maintenance_checks import read_ids, refuse_failed_tasks
+from airflow_provider_dataworks.operators.silenced_rules import known_rules
 from airflow_provider_dataworks.retries import explained
-from airflow_provider_dataworks.values import checked, finite_number, optional, plain_text, seconds
+from airflow_provider_dataworks.values import checked, finite_number, optional, plain_text, seconds, whole_number
 from airflow_provider_dataworks.version_compat import BaseOperator
 
 try:
@@ -30,7 +32,14 @@ _BEFORE = 900  # seconds before a stop in which the last sample of the lag is lo
 _LONGEST = 300  # characters of a reason or a name
 _MOST_EVENTS = 20  # of a job
 _DELAY = "delayTime"
-_WELL = {"success", "skipped"}
+_REPORT = "dataworks_report"  # key of an XCom
+_STILL_OFF = {"outcome": "off", "off": True}  # of a rule that no task has told to be on again
+_ALARMS = {
+    "changed": "silenced, and on again",
+    "already": "on again",
+    "edited": "edited by somebody meanwhile, left as it is",
+    "gone": "deleted by somebody meanwhile",
+}
 _HEAD = ("DI job", "stopped (UTC)", "running", "down", "lag (s)", "outcome")
 
 
@@ -46,6 +55,8 @@ class MaintenanceReportOperator(BaseOperator):
     :param di_job_ids: ids of the DI jobs. (templated)
     :param stopped_by: task ids of the stops.
     :param started_by: task ids of the restarts.
+    :param silenced_by: task ids of what switched alarm rules off.
+    :param restored_by: task ids of what switched them on again.
     :param approved_by: task id of the approval, if there is one.
     :param reason: why, for whoever reads the report. (templated)
     :param on_report: called with the report, to send it somewhere; what it raises is logged and fails nothing.
@@ -56,7 +67,8 @@ class MaintenanceReportOperator(BaseOperator):
     :return: dict of ``dag_id``, ``run_id``, ``by`` (who asked, as far as Airflow tells), ``approved_by``, ``reason``,
         ``at`` (ISO 8601 UTC) and ``jobs``: a list of dicts of ``di_job_id``, ``outcome``, ``stopped_at``,
         ``running_at``, ``caught_up_at`` (ISO 8601 UTC), ``downtime``, ``lag_before``, ``lag_after`` (seconds),
-        ``stop_request_id``, ``start_request_id`` and ``events``.
+        ``stop_request_id``, ``start_request_id``, ``events`` and ``alarms`` (``rule_id``, ``metric``, ``outcome`` and
+        ``off``, whether the rule is off now; outcomes as ``RestoreAlarmsOperator`` has them).
     """
 
     template_fields: Sequence[str] = ("di_job_ids", "reason", "dataworks_conn_id")
@@ -68,6 +80,8 @@ class MaintenanceReportOperator(BaseOperator):
         di_job_ids: Any,
         stopped_by: Iterable[str],
         started_by: Iterable[str],
+        silenced_by: Iterable[str] = (),
+        restored_by: Iterable[str] = (),
         approved_by: str | None = None,
         reason: str | None = None,
         on_report: Callable[[dict[str, Any]], Any] | None = None,
@@ -80,6 +94,7 @@ class MaintenanceReportOperator(BaseOperator):
         super().__init__(**{"retries": 3, **kwargs})
         self.di_job_ids = di_job_ids
         self.stopped_by, self.started_by, self.approved_by = list(stopped_by), list(started_by), approved_by
+        self.silenced_by, self.restored_by = list(silenced_by), list(restored_by)
         self.reason = reason
         self.on_report = on_report
         self.max_downtime, self.fails_with = max_downtime, list(fails_with)
@@ -95,8 +110,13 @@ class MaintenanceReportOperator(BaseOperator):
                 self._of_job(hook, job_id, notes.get(job_id, {}), stops.get(job_id, {}), starts.get(job_id, {}))
                 for job_id in read_ids(self.di_job_ids)
             ]
+            alarms = self._alarms(pull)
+            for job in jobs:
+                job["alarms"] = alarms.get(job["di_job_id"], [])
             report = {**self._who_and_why(context), "at": _text_of(hook.now()), "jobs": jobs}
-            for line in table(jobs):
+            # Under a key of its own as well, by which the page of this package finds it among all XComs.
+            context["ti"].xcom_push(key=_REPORT, value=report)
+            for line in (*table(jobs), *alarm_lines(jobs)):
                 self.log.info("%s", line)
             for job in jobs:
                 if job["downtime"] is not None:
@@ -104,7 +124,7 @@ class MaintenanceReportOperator(BaseOperator):
                     Stats.timing("dataworks.di_job.downtime", timedelta(seconds=job["downtime"]), tags=tags)
             self._hand_on(report)
             if self.max_downtime is not None:
-                self._refuse_failed_tasks(context)
+                refuse_failed_tasks(context, self.fails_with, self.dataworks_conn_id)
                 self._refuse_long_downtime(jobs)
         return report
 
@@ -156,11 +176,21 @@ class MaintenanceReportOperator(BaseOperator):
         except Exception:  # an author's mail server is no reason for a red maintenance
             self.log.exception("on_report failed; the report itself is in this task's XCom.")
 
-    def _refuse_failed_tasks(self, context: Context) -> None:
-        failed = [task for task in self.fails_with if set(states_of(context, [task])) - _WELL]
-        if failed:
-            message = f"{', '.join(failed)} did not succeed, so this run is red; its log says what to do."
-            raise DataWorksPermanentError(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("left-down"))
+    def _alarms(self, pull: Callable[..., Any]) -> dict[int, list[dict[str, Any]]]:
+        """Return, of each job, the alarm rules that were switched off, and what became of them."""
+        silenced = known_rules(pull(task_ids=self.silenced_by, key=NOTE) if self.silenced_by else ())
+        found = {key: {"rule_id": rule.rule_id, "metric": rule.metric, **_STILL_OFF} for key, rule in silenced.items()}
+        results = pull(task_ids=self.restored_by) if self.restored_by else ()
+        for result in (each for each in results or () if isinstance(each, Mapping)):
+            for told in (each for each in result.get("rules") or () if isinstance(each, Mapping)):
+                rule_id, job_id = (whole_number(told.get(name)) for name in ("rule_id", "di_job_id"))
+                if rule_id is not None and job_id is not None:
+                    facts = {"metric": _name(told.get("metric")), "outcome": _name(told.get("outcome"))}
+                    found[job_id, rule_id] = {"rule_id": rule_id, **facts, "off": told.get("off") is True}
+        by_job: dict[int, list[dict[str, Any]]] = {}
+        for (job_id, _), rule in sorted(found.items()):
+            by_job.setdefault(job_id, []).append(rule)
+        return by_job
 
     def _refuse_long_downtime(self, jobs: list[dict[str, Any]]) -> None:
         most = seconds(self.max_downtime, "max_downtime")
@@ -187,6 +217,20 @@ def table(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     widths = [max(len(row[place]) for row in (_HEAD, *rows)) for place in range(len(_HEAD))]
     lines = [_HEAD, tuple("-" * width for width in widths), *rows]
     return [f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |" for row in lines]
+
+
+def alarm_lines(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what became of the alarm rules that were switched off, a line for each outcome of a job."""
+    lines = []
+    for job in jobs:
+        by_outcome: dict[str, list[str]] = {}
+        for rule in job["alarms"]:
+            text = "STILL OFF" if rule["off"] else _ALARMS.get(rule["outcome"], str(rule["outcome"]))
+            by_outcome.setdefault(text, []).append(f"{rule['rule_id']} ({rule['metric']})")
+        lines += [
+            f"Alarms of DI job {job['di_job_id']}: {', '.join(rules)}: {text}" for text, rules in by_outcome.items()
+        ]
+    return lines
 
 
 def _outcome(asked: float | None, start: Mapping[str, Any]) -> str:

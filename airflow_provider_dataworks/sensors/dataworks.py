@@ -97,7 +97,7 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
         """Look once; then go on looking, here or in the triggerer."""
         if not self.deferrable:
             return super().execute(context)
-        with explained(context):
+        with explained(context, resumed=True):
             di_job_id = int64(self.di_job_id, "di_job_id")
         # As with Airflow's own sensors, a retry does not begin the time anew.
         deadline = self.fixed_deadline(context, "check", di_job_id, self.hook.now() + self.timeout)
@@ -110,7 +110,7 @@ class DIJobStoppedSensor(DIJobTask, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once."""
-        with explained(context):
+        with explained(context, resumed=True):
             job = self.hook.get_di_job(self.di_job_id)
             if not self._seen:
                 self.push_link(context, job)
@@ -195,7 +195,7 @@ class DIJobCaughtUpSensor(DIJobTask, BaseSensorOperator):
         """Look once; then go on looking, here or in the triggerer."""
         if not self.deferrable:
             return super().execute(context)
-        with explained(context):
+        with explained(context, resumed=True):
             di_job_id, now = int64(self.di_job_id, "di_job_id"), self.hook.now()
             # As with Airflow's own sensors, a retry does not begin the time anew.
             end = self.fixed_deadline(context, "caught_up", di_job_id, now + seconds(self.timeout, "timeout"))
@@ -206,7 +206,7 @@ class DIJobCaughtUpSensor(DIJobTask, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at job and metrics once."""
-        with explained(context):
+        with explained(context, resumed=True):
             job = self._running_job(context)
             if job.status != "Running":
                 self.log.info("DI job %s is %s.", job.id, job.status)

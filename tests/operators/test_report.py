@@ -32,6 +32,11 @@ class Told:
     def __init__(self, notes: list[Any], stops: list[Any], starts: list[Any], answer: Any = None) -> None:
         self._known = {("stop", "dataworks_stop"): notes, ("stop", None): stops, ("restart", None): starts}
         self._known["approve", None] = [answer]
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Keep what was pushed."""
+        self.pushed[key] = value
 
     def xcom_pull(self, task_ids: list[str], key: str | None = None) -> list[Any]:
         """Return what was pushed."""

@@ -103,6 +103,15 @@ _TASKS: tuple[ErrorInfo, ...] = (
         "start the jobs in the DataWorks console.",
     ),
     ErrorInfo(
+        anchor="failed-before",
+        error=DataWorksPermanentError,
+        title="A task before this one has failed",
+        cause="Airflow looks only at the last task behind a maintenance, so this one fails where one of those named "
+        "in the message did.",
+        remedy="Read the log of the task named in the message: it says which DI job or alarm rule is not as it was, "
+        "and what to do. Then clear that task with those behind it.",
+    ),
+    ErrorInfo(
         anchor="not-proven",
         error=DIJobFailed,
         title="A restarted DI job is not proven to be well",
@@ -147,9 +156,9 @@ _TASKS: tuple[ErrorInfo, ...] = (
     ErrorInfo(
         anchor="stop-without-restart",
         error=DataWorksPermanentError,
-        title="A stop did not start",
-        cause="Only the stop task of a maintenance was cleared, and its restart task has already run. That task is "
-        "cleared only together with the others.",
+        title="A stop, or the silencing of alarms, did not start",
+        cause="Only this task of a maintenance was cleared, and the task that undoes it (restart or restore_alarms) "
+        "has already run. That one is cleared only together with the others.",
         remedy="Inside the window, clear the whole maintenance group of this run (open, stop, check, tasks, "
         "restart). Nothing was touched.",
     ),

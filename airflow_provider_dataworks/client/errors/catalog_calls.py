@@ -238,6 +238,15 @@ CALLS: tuple[ErrorInfo, ...] = (
         "same environment or secrets backend as the workers), and that the secrets backend answers.",
     ),
     ErrorInfo(
+        anchor="alarms-not-known",
+        error=DataWorksUnavailable,
+        title="The alarm rules to switch on again cannot be read",
+        cause="Airflow's Variable with the rules that a maintenance has switched off could not be read, or somebody "
+        "has deleted it.",
+        remedy=f"{RETRIES_LEFT} If it keeps happening, check in the DataWorks console whether the alarm rules of the "
+        "DI job are on.",
+    ),
+    ErrorInfo(
         anchor="restart-not-begun",
         error=DataWorksUnavailable,
         title="The restart could not begin",

@@ -83,6 +83,7 @@ class Session(httpx.BaseTransport):
     :param sleep: lets seconds pass.
     :param nonce: draws a text never used before.
     :param longest_pause: seconds that a call waits at most for its turn, where the service asked everybody to wait.
+    :param on_call: told of each request that was sent: its operation, and whether it was refused as one too many.
     :param transport: one of the HTTP library's to send by, for tests; by default real connections.
     :raises DataWorksInvalidRequest: naming the field or variable by which nothing can be sent.
     """
@@ -97,6 +98,7 @@ class Session(httpx.BaseTransport):
         sleep: Callable[[float], None] = time.sleep,
         nonce: Callable[[], str] = functools.partial(secrets.token_hex, 16),
         longest_pause: float = LONGEST_PAUSE,
+        on_call: Callable[[str, bool], None] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._config, self._cache, self._limiter = config, cache, limiter
@@ -113,7 +115,7 @@ class Session(httpx.BaseTransport):
         # A proxy for the internet has no business with an emulator on this machine.
         proxy = None if config.is_local else proxy_for(config.endpoint)
         self._pool = ConnectionPool(tls_context(config.ca_file), proxy)
-        self._transport = transport
+        self._transport, self._on_call = transport, on_call
 
     def new_client(self) -> httpx.Client:
         """Return a client of the HTTP library's that sends by this session; whoever holds it closes it."""
@@ -213,7 +215,8 @@ class Session(httpx.BaseTransport):
         return self._send_once(request, held)
 
     def _send_once(self, request: _Unsigned, held: Held) -> tuple[Reply, Answer]:
-        self._wait_for_turn(request.headers.get("x-acs-action", "a request"))
+        action = request.headers.get("x-acs-action", "a request")
+        self._wait_for_turn(action)
         signed = self._sign(request, held.keys)
         try:
             if self._transport is not None:
@@ -221,10 +224,17 @@ class Session(httpx.BaseTransport):
             else:
                 answer = self._pool.exchange(signed, repeatable=not request.changes)
         except BROKEN as error:
+            self._count(action, throttled=False)
             raise type(error)(_safe_text(error, held.keys)) from None
         reply = Reply(answer.status, answer.text_headers, redact(answer.body, held.keys), self._clock())
-        self._limiter.answered(throttled=reply.status == 429 or (refusal_code(reply) or "").startswith("Throttling"))
+        throttled = reply.status == 429 or (refusal_code(reply) or "").startswith("Throttling")
+        self._limiter.answered(throttled=throttled)
+        self._count(action, throttled=throttled)
         return reply, answer
+
+    def _count(self, action: str, *, throttled: bool) -> None:
+        if self._on_call is not None:
+            self._on_call(action, throttled)
 
     def _wait_for_turn(self, action: str) -> None:
         # However slow the rate is set, a call may wait for its own turn.

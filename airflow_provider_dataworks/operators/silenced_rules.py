@@ -1,0 +1,127 @@
+"""
+Remembers in Airflow's Variables which alarm rules of a DI job are off because a maintenance switched them off.
+
+A Variable outlives what a clear or a deleted run takes along: XComs, and the state of a task. Each job has one, which
+is written before the first rule is changed, and emptied when all are on again. It is not removed: Airflow cannot tell a
+Variable that is not there from one that it cannot read now. It must never hold a receiver or the text of a rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from airflow_provider_dataworks.client.diagnostics import AlarmRule
+from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+from airflow_provider_dataworks.operators.maintenance_checks import read_ids
+from airflow_provider_dataworks.values import finite_number, int64
+
+try:
+    from airflow.sdk import Variable
+except ImportError:  # Airflow 2.11
+    from airflow.models import Variable
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+_METRIC = re.compile(r"\w{1,50}", re.ASCII)
+_PLAIN = re.compile(r"[\w.-]{1,150}", re.ASCII)  # Airflow's key has 250 characters, and not every version takes a slash
+_DESCRIPTION = "Alarm rules of a DataWorks DI job that a maintenance has switched off; written by its tasks."
+
+
+@dataclass(frozen=True)
+class SilencedRule:
+    """
+    An alarm rule that is off because a maintenance switched it off, or was about to.
+
+    :param fingerprint: of the rule as it was then; see :class:`.diagnostics.AlarmRule`.
+    :param dag_id: of the run that did so.
+    :param at: epoch seconds at which it was noted.
+    """
+
+    rule_id: int
+    di_job_id: int
+    metric: str
+    fingerprint: str
+    dag_id: str
+    run_id: str
+    at: float
+
+    @classmethod
+    def read(cls, value: object) -> SilencedRule | None:
+        """Return the rule that a Variable or an XCom holds; ``None`` where it is none: anybody can edit them."""
+        if not isinstance(value, Mapping):
+            return None
+        texts = [value.get(name) for name in ("metric", "fingerprint", "dag_id", "run_id")]
+        at = finite_number(value.get("at"), 0, 2**53)
+        if at is None or not all(isinstance(text, str) and text.isprintable() for text in texts):
+            return None
+        metric, fingerprint, dag_id, run_id = map(str, texts)
+        if not (_METRIC.fullmatch(metric) and _FINGERPRINT.fullmatch(fingerprint)):
+            return None
+        try:
+            rule_id, job_id = int64(value.get("rule_id"), "rule_id"), int64(value.get("di_job_id"), "di_job_id")
+        except DataWorksInvalidRequest:
+            return None
+        return cls(rule_id, job_id, metric, fingerprint, dag_id[:250], run_id[:250], at)
+
+    def __str__(self) -> str:
+        """Say which rule it is."""
+        return f"{self.rule_id} ({self.metric}, DI job {self.di_job_id})"
+
+    @property
+    def remembered(self) -> AlarmRule:
+        """The rule, as far as it takes to switch it back."""
+        return AlarmRule(self.rule_id, self.di_job_id, metric=self.metric, fingerprint=self.fingerprint)
+
+
+def variable_name(dataworks_conn_id: str, di_job_id: int) -> str:
+    """Return the key of the Variable of a job."""
+    conn = dataworks_conn_id
+    if not _PLAIN.fullmatch(conn):
+        conn = hashlib.sha256(conn.encode(errors="replace")).hexdigest()[:16]
+    return f"dataworks_alarms_off.{conn}.{di_job_id}"
+
+
+def remembered_rules(dataworks_conn_id: str, di_job_id: int) -> dict[int, SilencedRule] | None:
+    """
+    Return the rules of a job that a maintenance has switched off, by their ids.
+
+    :return: ``None`` where nothing was ever remembered of the job, or where Airflow cannot read it now.
+    """
+    kept = Variable.get(variable_name(dataworks_conn_id, di_job_id), None)
+    if kept is None:
+        return None
+    try:
+        listed = json.loads(kept)
+    except ValueError:
+        return None
+    found = [SilencedRule.read(each) for each in listed] if isinstance(listed, list) else []
+    return {rule.rule_id: rule for rule in found if rule is not None and rule.di_job_id == di_job_id}
+
+
+def remember_rules(dataworks_conn_id: str, di_job_id: int, rules: Iterable[SilencedRule]) -> None:
+    """Write which rules of a job are off by a maintenance; raises what Airflow raises where that fails."""
+    text = json.dumps([asdict(rule) for rule in rules])
+    Variable.set(variable_name(dataworks_conn_id, di_job_id), text, _DESCRIPTION)
+
+
+def known_rules(values: Any) -> dict[tuple[int, int], SilencedRule]:
+    """Return the rules that tasks told in their XComs, by job and rule; anything else is left out."""
+    lists = (each for each in values or () if isinstance(each, list))
+    found = (SilencedRule.read(each) for listed in lists for each in listed)
+    return {(rule.di_job_id, rule.rule_id): rule for rule in found if rule is not None}
+
+
+def alarms_off(di_job_ids: Any, dataworks_conn_id: str = "dataworks_default") -> list[SilencedRule]:
+    """
+    Return the alarm rules of DI jobs that a maintenance has switched off and not switched on again.
+
+    For a guardian that looks after the window, in a task: it reads Airflow's Variables, and asks DataWorks nothing.
+
+    :param di_job_ids: one id or several.
+    """
+    kept = (remembered_rules(dataworks_conn_id, job_id) or {} for job_id in read_ids(di_job_ids))
+    return [rule for rules in kept for rule in rules.values()]
