@@ -428,3 +428,110 @@ def test_a_report_hides_no_restart_that_failed(jobs: Emulator, report: Any, ids:
 
     assert (state, jobs.job(JOB).status) == ("failed", "Running" if is_long else "Stopped")
     assert tasks["maintenance.report", -1].state == ("failed" if isinstance(report, dict) else "success")
+
+
+RULES = [{"id": 45242, "metric": "Delay"}, {"id": 45243, "metric": "FailoverCount"}]
+
+
+def rules_on(jobs: Emulator) -> list[int]:
+    """Return the ids of the alarm rules of both jobs that are on."""
+    return [rule.id for job_id in (JOB, OTHER) for rule in jobs.alarm_rules(job_id) if rule.enabled]
+
+
+@pytest.mark.parametrize("kind", ["one", "several"])
+def test_alarms_are_silent_while_the_job_is_down(jobs: Emulator, kind: str) -> None:
+    """Whether the maintenance goes well or fails, its alarms are on behind it, and the report says so."""
+    missed = []
+    for well in (True, False):
+        jobs.add_job(JOB, "Running", stop_seconds=0.1, start_seconds=0.1, alarm_rules=RULES)
+        seen: list[list[int]] = []
+        with a_dag(f"silent_{kind}_{well}") as dag:
+
+            @task(retries=0)
+            def maintain(seen: list[list[int]] = seen, well: bool = well) -> None:
+                seen.append(rules_on(jobs))
+                assert well
+
+            with DIJobMaintenance(di_job_ids=ids_of(kind), silence_alarms=True, report=True, **FAST):
+                maintain()
+
+        state, tasks = run_dag(dag)
+
+        told = tasks["maintenance.report", -1].xcom_pull(task_ids="maintenance.report")["jobs"][0]["alarms"]
+        alarms = [{"rule_id": 45242, "metric": "Delay", "outcome": "changed", "off": False}]
+        found = (state, seen, rules_on(jobs), told)
+        if found != ("success" if well else "failed", [[45243]], [45242, 45243], alarms):
+            missed.append(found)
+    assert missed == []
+
+
+def test_alarms_come_on_again_where_the_restart_fails_and_the_run_is_red(jobs: Emulator) -> None:
+    """Airflow looks at the last teardown only, so that one fails with it."""
+    jobs.add_job(JOB, "Running", stop_seconds=0.1, start_seconds=0.1, alarm_rules=RULES)
+    jobs.inject({"operation": "StartDIJob", "times": None, "error": {"status": 403, "code": "Forbidden.RAM"}})
+    with a_dag("silent_and_down") as dag:
+
+        @task
+        def maintain() -> None: ...
+
+        with DIJobMaintenance(di_job_ids=JOB, silence_alarms=("Delay", "FailoverCount"), report=True, **FAST):
+            maintain()
+    dag.get_task("maintenance.restore_alarms").retries = 0
+
+    state, tasks = run_dag(dag)
+
+    assert (state, rules_on(jobs), jobs.job(JOB).status) == ("failed", [45242, 45243], "Stopped")
+    states = {name: tasks[f"maintenance.{name}", -1].state for name in ("restart", "restore_alarms", "report")}
+    assert states == {"restart": "failed", "restore_alarms": "failed", "report": "success"}
+
+
+@pytest.mark.parametrize("outside", ["fail", "skip"])
+def test_outside_the_window_no_alarm_is_touched(jobs: Emulator, outside: str) -> None:
+    """Nor is the job."""
+    jobs.add_job(JOB, "Running", alarm_rules=RULES)
+    never = {"cron": "0 0 1 1 *", "duration": 60, "timezone": "UTC"}
+    with a_dag(f"silent_outside_{outside}") as dag:
+
+        @task
+        def maintain() -> None: ...
+
+        stop = {**FAST["stop_args"], "outside_window": outside}
+        with DIJobMaintenance(di_job_ids=JOB, window=never, silence_alarms=True, **{**FAST, "stop_args": stop}):
+            maintain()
+
+    state, tasks = run_dag(dag)
+
+    assert state == ("failed" if outside == "fail" else "success")
+    assert {rule.changes for rule in jobs.alarm_rules(JOB)} == {0}
+    assert jobs.job(JOB).stop_calls == 0
+    assert tasks["maintenance.restore_alarms", -1].state == "success"
+
+
+def test_a_reason_is_asked_for_before_anything_is_touched(jobs: Emulator) -> None:
+    """By the first task of the maintenance, whichever that is."""
+    missed = []
+    for first, options in {
+        "stop": {},
+        "silence_alarms": {"silence_alarms": True},
+        "preflight": {"silence_alarms": True, "preflight": {"on_unknown": "warn"}},
+    }.items():
+        for conf, state in (({}, "failed"), ({"reason": " "}, "failed"), ({"reason": "new column"}, "success")):
+            jobs.add_job(JOB, "Running", stop_seconds=0.1, start_seconds=0.1)
+            with a_dag(f"reason_{first}") as dag:
+
+                @task
+                def maintain() -> None: ...
+
+                with DIJobMaintenance(di_job_ids=JOB, report={"reason": True}, **options, **FAST):
+                    maintain()
+
+            found, tasks = run_dag(dag, conf)
+
+            stops = jobs.job(JOB).stop_calls
+            given = (tasks["maintenance.report", -1].xcom_pull(task_ids="maintenance.report") or {}).get("reason")
+            well = state == "success"
+            if (found, stops, given) != (state, int(well), "new column" if well else None):
+                missed.append((first, conf, found, stops, given))
+            if tasks[f"maintenance.{first}", -1].state != state:
+                missed.append((first, conf, tasks[f"maintenance.{first}", -1].state))
+    assert missed == []

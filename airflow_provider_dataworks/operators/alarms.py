@@ -19,47 +19,31 @@ from airflow_provider_dataworks.client.diagnostics import AlarmRule, Outcome
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksUnavailable,
+    OutsideMaintenanceWindow,
     catalog_kwargs,
 )
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import states_of
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids, refuse_failed_tasks
 from airflow_provider_dataworks.operators.silenced_rules import (
+    DOWN,
+    NOTE,
     SilencedRule,
     known_rules,
+    metrics,
     remember_rules,
     remembered_rules,
 )
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetries, explained, install_retry_policy
-from airflow_provider_dataworks.values import checked, invalid
-from airflow_provider_dataworks.version_compat import BaseOperator
+from airflow_provider_dataworks.values import checked, flag_or_text, one_of, optional, seconds_or_none
+from airflow_provider_dataworks.values import window as window_check
+from airflow_provider_dataworks.version_compat import AirflowSkipException, BaseOperator
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
     from airflow_provider_dataworks.version_compat import Context
 
-NOTE = "dataworks_silenced"  # key of an XCom
-METRICS = ("Heartbeat", "FailoverCount", "Delay", "DdlReport", "ResourceUtilization")
-# A job that is down sends no heartbeat and falls behind: these two page somebody for nothing. The others tell of what
-# happens to a job that runs.
-DOWN = ("Heartbeat", "Delay")
 _SECOND_LOOK = 1.0  # seconds
-
-
-def metrics(value: Any, name: str) -> tuple[str, ...]:
-    """
-    Return the metrics whose alarm rules are meant.
-
-    :raises DataWorksInvalidRequest: it is no list of metrics that DataWorks has alarms for.
-    """
-    given = [value] if isinstance(value, str) else value
-    if not isinstance(given, Iterable) or isinstance(given, Mapping):
-        raise invalid(name, f"a {type(value).__name__} is no list of metrics", f"Use of: {', '.join(METRICS)}.")
-    found = tuple(dict.fromkeys(given))
-    wrong = [str(each) for each in found if each not in METRICS]
-    if wrong or not found:
-        raise invalid(name, f"{', '.join(wrong) or 'none'} is no metric of an alarm", f"Use of: {', '.join(METRICS)}.")
-    return found
 
 
 class _AlarmOperator(MappedRetries, BaseOperator):
@@ -67,7 +51,6 @@ class _AlarmOperator(MappedRetries, BaseOperator):
 
     template_fields: Sequence[str] = ("di_job_ids", "dataworks_conn_id")
     ui_color = "#eadff2"
-    _checks: ClassVar[Mapping[str, Callable[[Any, str], Any]]] = {"metrics": metrics}
 
     def __init__(
         self,
@@ -104,19 +87,45 @@ class SilenceAlarmsOperator(_AlarmOperator):
     :param di_job_ids: ids of the DI jobs. (templated)
     :param metrics: rules about which metrics: some of ``Heartbeat``, ``FailoverCount``, ``Delay``, ``DdlReport`` and
         ``ResourceUtilization``.
+    :param window: the maintenance window; outside it nothing is touched. (templated)
+    :param min_remaining: seconds, or a timedelta, that must be left of the window.
+    :param outside_window: ``fail``, or ``skip`` to skip this task, and with it all behind it, while no window is open.
+    :param ignore_window: as for the stop: the window is not asked. (templated)
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
     :return: the rules that are off now by a maintenance: a list of dicts of ``rule_id``, ``di_job_id``, ``metric``,
         ``fingerprint``, ``dag_id``, ``run_id`` and ``at`` (epoch seconds).
     """
 
-    def __init__(self, *, di_job_ids: Any, metrics: Iterable[str] = DOWN, **kwargs: Any) -> None:
-        checked({"metrics": metrics}, self._checks)
+    template_fields: Sequence[str] = (*_AlarmOperator.template_fields, "window", "ignore_window")
+    _checks: ClassVar[Mapping[str, Callable[[Any, str], Any]]] = {
+        "metrics": metrics,
+        "window": optional(window_check),
+        "min_remaining": seconds_or_none,
+        "outside_window": one_of("fail", "skip"),
+        "ignore_window": flag_or_text,
+    }
+
+    def __init__(
+        self,
+        *,
+        di_job_ids: Any,
+        metrics: Iterable[str] = DOWN,
+        window: Any = None,
+        min_remaining: float | timedelta = 600,
+        outside_window: str = "fail",
+        ignore_window: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        checked(locals(), self._checks)
         super().__init__(di_job_ids=di_job_ids, **kwargs)
         self.metrics = metrics
+        self.window = window
+        self.min_remaining, self.outside_window, self.ignore_window = min_remaining, outside_window, ignore_window
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Read, check, remember, switch off; see the class."""
         with explained(context):
+            self._require_window()
             wanted = metrics(self.metrics, "metrics")
             found = {job_id: self._rules(job_id, wanted) for job_id in read_ids(self.di_job_ids)}
             known = {job_id: self._remembered(job_id, rules) for job_id, rules in found.items()}
@@ -128,6 +137,20 @@ class SilenceAlarmsOperator(_AlarmOperator):
                 self._silence(job_id, [rule for rule in rules if rule.enabled], known[job_id], off[job_id])
             self.log.info("Alarm rules that are off until the end of the maintenance: %s.", _named(_all(off)) or "none")
             return self._tell(context, off)
+
+    def _require_window(self) -> None:
+        if self.window is None:
+            return
+        from airflow_provider_dataworks.windows.check import require_open  # with croniter
+
+        needed = seconds_or_none(self.min_remaining, "min_remaining")
+        try:
+            require_open(self.window, now=self.hook.now(), needed=needed, ignore=self.ignore_window)
+        except OutsideMaintenanceWindow as error:
+            if self.outside_window != "skip":
+                raise
+            self.log.warning("Skipped, nothing was touched: %s", error.message)
+            raise AirflowSkipException(error.message) from None
 
     def _rules(self, job_id: int, wanted: tuple[str, ...]) -> list[AlarmRule]:
         return [rule for rule in self.hook.alarm_rules(job_id) if rule.metric in wanted]

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_dataworks.operators import maintenance_checks
-from airflow_provider_dataworks.operators.alarms import DOWN, RestoreAlarmsOperator, SilenceAlarmsOperator
+from airflow_provider_dataworks.operators.alarms import RestoreAlarmsOperator, SilenceAlarmsOperator
 from airflow_provider_dataworks.operators.preflight import MaintenancePreflightOperator
 from airflow_provider_dataworks.operators.report import MaintenanceReportOperator
+from airflow_provider_dataworks.operators.silenced_rules import DOWN
 from airflow_provider_dataworks.version_compat import AirflowException
 
 # Whatever the DAG's default_args say: all_done would stop jobs after a no, and hide what failed behind the leaf; a
@@ -70,14 +71,17 @@ def ask_before(task: Any, check: Check) -> None:
 
 def preflight(stop: Any, di_job_ids: Any, given: Mapping[str, Any]) -> Any:
     """Return the task that asks whether the maintenance can be done, by the window and the limits of its stop."""
-    limits = {
+    facts = _facts(stop, di_job_ids)
+    return MaintenancePreflightOperator(task_id="preflight", **{**IN_ORDER, **_limits(stop), **given, **facts})
+
+
+def _limits(stop: Any) -> dict[str, Any]:
+    """Return how a stop keeps to its window."""
+    return {
         "min_remaining": argument(stop, "min_remaining", 600),
         "outside_window": argument(stop, "outside_window", "fail"),
         "ignore_window": argument(stop, "ignore_window", False),
     }
-    return MaintenancePreflightOperator(
-        task_id="preflight", **{**IN_ORDER, **limits, **given, **_facts(stop, di_job_ids)}
-    )
 
 
 def approval(stop: Any, di_job_ids: Any, given: Mapping[str, Any]) -> Any:
@@ -110,8 +114,8 @@ def silence(stop: Any, di_job_ids: Any, metrics: Any) -> Any:
     :param metrics: rules about which; ``True`` for those that a job that is down sets off.
     """
     wanted = DOWN if metrics is True else metrics
-    facts = {"di_job_ids": di_job_ids, "dataworks_conn_id": conn_id_of(stop), "metrics": wanted}
-    return SilenceAlarmsOperator(task_id="silence_alarms", **IN_ORDER, **facts)
+    arguments = {**IN_ORDER, **_limits(stop), **_facts(stop, di_job_ids)}
+    return SilenceAlarmsOperator(task_id="silence_alarms", metrics=wanted, **arguments)
 
 
 def restore(silenced: Any, di_job_ids: Any, *, fails_with: str) -> Any:

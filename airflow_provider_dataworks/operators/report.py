@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import Note
-from airflow_provider_dataworks.operators.alarms import NOTE
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids, refuse_failed_tasks
-from airflow_provider_dataworks.operators.silenced_rules import known_rules
+from airflow_provider_dataworks.operators.silenced_rules import NOTE, known_rules
 from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.values import checked, finite_number, optional, plain_text, seconds, whole_number
 from airflow_provider_dataworks.version_compat import BaseOperator
@@ -274,7 +273,7 @@ def _by_job(values: Any) -> dict[int, Mapping[str, Any]]:
 
 def _name(value: object) -> str | None:
     text = getattr(value, "value", value)
-    return plain_text(text, _LONGEST) or None if isinstance(text, str) else None
+    return plain_text(text, _LONGEST).strip() or None if isinstance(text, str) else None
 
 
 def _moment_of(text: object) -> float | None:

@@ -18,13 +18,18 @@ from typing import Any
 from airflow_provider_dataworks.client.diagnostics import AlarmRule
 from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
-from airflow_provider_dataworks.values import finite_number, int64
+from airflow_provider_dataworks.values import finite_number, int64, invalid
 
 try:
     from airflow.sdk import Variable
 except ImportError:  # Airflow 2.11
     from airflow.models import Variable
 
+NOTE = "dataworks_silenced"  # key of an XCom
+METRICS = ("Heartbeat", "FailoverCount", "Delay", "DdlReport", "ResourceUtilization")
+# A job that is down sends no heartbeat and falls behind: these two page somebody for nothing. The others tell of what
+# happens to a job that runs.
+DOWN = ("Heartbeat", "Delay")
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _METRIC = re.compile(r"\w{1,50}", re.ASCII)
 _PLAIN = re.compile(r"[\w.-]{1,150}", re.ASCII)  # Airflow's key has 250 characters, and not every version takes a slash
@@ -75,6 +80,22 @@ class SilencedRule:
     def remembered(self) -> AlarmRule:
         """The rule, as far as it takes to switch it back."""
         return AlarmRule(self.rule_id, self.di_job_id, metric=self.metric, fingerprint=self.fingerprint)
+
+
+def metrics(value: Any, name: str) -> tuple[str, ...]:
+    """
+    Return the metrics whose alarm rules are meant.
+
+    :raises DataWorksInvalidRequest: it is no list of metrics that DataWorks has alarms for.
+    """
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, Iterable) or isinstance(given, Mapping):
+        raise invalid(name, f"a {type(value).__name__} is no list of metrics", f"Use of: {', '.join(METRICS)}.")
+    found = tuple(dict.fromkeys(given))
+    wrong = [str(each) for each in found if each not in METRICS]
+    if wrong or not found:
+        raise invalid(name, f"{', '.join(wrong) or 'none'} is no metric of an alarm", f"Use of: {', '.join(METRICS)}.")
+    return found
 
 
 def variable_name(dataworks_conn_id: str, di_job_id: int) -> str:

@@ -1,0 +1,335 @@
+"""Alarm rules are off for exactly as long as a maintenance lasts: what was on comes on again, whatever happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from emulated import JOB, Clock
+
+from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksForbidden, DataWorksInvalidRequest
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+from airflow_provider_dataworks.operators import silenced_rules
+from airflow_provider_dataworks.operators.alarms import RestoreAlarmsOperator, SilenceAlarmsOperator
+from airflow_provider_dataworks.operators.silenced_rules import alarms_off
+
+OTHER = 5
+TOKEN = "b1946ac92492d2347c6235b4d2611184"
+TELLS = {"receivers": {"DingToken": [TOKEN]}}
+RULES = [
+    {"id": 1, "metric": "Delay", **TELLS},
+    {"id": 2, "metric": "Heartbeat", **TELLS},
+    {"id": 3, "metric": "FailoverCount", **TELLS},
+    {"id": 4, "metric": "Delay", "enabled": False, **TELLS},
+]
+FORBIDDEN = {"error": {"status": 403, "code": "Forbidden.Access", "message": "no"}}
+
+
+class Variables:
+    """Airflow's Variables, which outlive runs; they can be away for some reads."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+        self.reads_away = 0
+        self.full = False
+
+    def get(self, key: str, default: str | None) -> str | None:
+        """Return a value, or the default where there is none or it cannot be read."""
+        if self.reads_away:
+            self.reads_away -= 1
+            return default
+        return self.kept.get(key, default)
+
+    def set(self, key: str, value: str, description: str) -> None:
+        """Keep a value."""
+        if self.full:
+            raise RuntimeError("the database takes nothing")
+        assert len(key) <= 250
+        assert description
+        self.kept[key] = value
+
+
+class Run:
+    """A run: what its tasks pushed, and how they ended."""
+
+    dag_id, run_id, map_index, task_id = "upgrade", "manual__1", -1, "silence_alarms"
+    try_number, max_tries = 1, 3
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+        self.states: dict[str, str] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Keep what must survive JSON."""
+        self.pushed[key] = json.loads(json.dumps(value))
+
+    def xcom_pull(self, task_ids: list[str], key: str) -> list[Any]:
+        """Return what was pushed."""
+        return [self.pushed[key]] if key in self.pushed else []
+
+    def get_task_states(self, run_ids: list[str], **_: Any) -> dict[str, dict[str, str]]:
+        """Return how tasks ended."""
+        return {run_ids[0]: self.states}
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
+    """Variables of this test alone."""
+    found = Variables()
+    monkeypatch.setattr(silenced_rules, "Variable", found)
+    return found
+
+
+@pytest.fixture(params=["2020-05-18", "2024-05-18"])
+def airflow(
+    request: pytest.FixtureRequest,
+    variables: Variables,
+    emulator: Emulator,
+    clock: Clock,
+    connect: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> SimpleNamespace:
+    """Both tasks of a maintenance of one job or two, with a job whose alarms are on."""
+    connect(api_version=request.param)
+    monkeypatch.setattr(DataWorksHook, "now", staticmethod(clock.now))
+    monkeypatch.setattr(DataWorksHook, "sleep", staticmethod(clock.sleep))
+    emulator.add_job(JOB, alarm_rules=RULES)
+
+    def silence(run: Run, ids: Any = JOB, **arguments: Any) -> Any:
+        operator = SilenceAlarmsOperator(task_id="silence_alarms", di_job_ids=ids, **arguments)
+        run.states["silence_alarms"] = "failed"
+        found = operator.execute({"ti": run, "task": operator})  # type: ignore[typeddict-item,arg-type]
+        run.states["silence_alarms"] = "success"
+        return found
+
+    def restore(run: Run, ids: Any = JOB) -> Any:
+        operator = RestoreAlarmsOperator(task_id="restore_alarms", di_job_ids=ids, silenced_by=["silence_alarms"])
+        return operator.execute({"ti": run, "task": operator})["rules"]  # type: ignore[typeddict-item,arg-type]
+
+    def on(job_id: int = JOB) -> list[int]:
+        return [rule.id for rule in emulator.alarm_rules(job_id) if rule.enabled]
+
+    return SimpleNamespace(
+        silence=silence, restore=restore, on=on, emulator=emulator, variables=variables, version=request.param
+    )
+
+
+def outcomes(rules: list[dict[str, Any]]) -> dict[int, str]:
+    """Return what became of each rule."""
+    return {rule["rule_id"]: rule["outcome"] + (", off" if rule["off"] else "") for rule in rules}
+
+
+def test_what_was_on_is_off_and_comes_on_again(airflow: SimpleNamespace) -> None:
+    """Rules about a job that is down, and no others; what was off stays off."""
+    run = Run()
+
+    silenced = airflow.silence(run)
+    while_down, known = airflow.on(), alarms_off(JOB)
+    restored = airflow.restore(run)
+
+    assert while_down == [3]
+    assert sorted(rule["rule_id"] for rule in silenced) == [1, 2]
+    assert sorted(rule.rule_id for rule in known) == [1, 2]
+    assert {(rule.dag_id, rule.run_id) for rule in known} == {("upgrade", "manual__1")}
+    assert airflow.on() == [1, 2, 3]
+    assert outcomes(restored) == {1: "changed", 2: "changed"}
+    assert alarms_off([JOB]) == []
+    assert [rule.changes for rule in airflow.emulator.alarm_rules(JOB)] == [2, 2, 0, 0]
+
+
+def test_the_author_chooses_the_metrics(airflow: SimpleNamespace) -> None:
+    """Of several jobs, each by itself."""
+    airflow.emulator.add_job(OTHER, alarm_rules=[{"id": 9, "metric": "FailoverCount", **TELLS}])
+    run = Run()
+
+    airflow.silence(run, [JOB, OTHER], metrics=("FailoverCount",))
+
+    assert (airflow.on(), airflow.on(OTHER)) == ([1, 2], [])
+    airflow.restore(run, [JOB, OTHER])
+    assert (airflow.on(), airflow.on(OTHER)) == ([1, 2, 3], [9])
+
+
+def test_nothing_is_changed_before_it_is_remembered(airflow: SimpleNamespace) -> None:
+    """A database that takes nothing keeps the alarms on."""
+    airflow.variables.full = True
+
+    with pytest.raises(RuntimeError):
+        airflow.silence(Run())
+
+    assert airflow.on() == [1, 2, 3]
+    assert [call for call in airflow.emulator.calls if call.operation == "UpdateDIAlarmRule"] == []
+
+
+def test_a_silencing_that_was_cut_off_is_undone_whatever_was_cleared(airflow: SimpleNamespace) -> None:
+    """The Variable is enough: neither XComs nor states tell."""
+    airflow.emulator.inject({"operation": "UpdateDIAlarmRule", "skip": 1, "times": 1, **FORBIDDEN})
+    with pytest.raises(DataWorksForbidden):
+        airflow.silence(Run())
+    assert airflow.on() == [2, 3]
+
+    restored = airflow.restore(Run())
+
+    assert airflow.on() == [1, 2, 3]
+    assert outcomes(restored) == {1: "changed", 2: "already"}
+
+
+def test_a_second_try_goes_on_where_the_first_was_cut_off(airflow: SimpleNamespace) -> None:
+    """What the first try switched off counts as ours."""
+    run = Run()
+    airflow.emulator.inject({"operation": "UpdateDIAlarmRule", "skip": 1, "times": 1, **FORBIDDEN})
+    with pytest.raises(DataWorksForbidden):
+        airflow.silence(run)
+
+    silenced = airflow.silence(run)
+
+    assert airflow.on() == [3]
+    assert sorted(rule["rule_id"] for rule in silenced) == [1, 2]
+
+
+def test_the_next_run_takes_over_what_a_lost_one_left_off(airflow: SimpleNamespace) -> None:
+    """Its run was deleted; even if the Variable cannot be read at first."""
+    airflow.silence(Run())
+    airflow.variables.reads_away = 1
+    run = Run()
+    run.run_id = "manual__2"
+
+    airflow.silence(run)
+    airflow.restore(run)
+
+    assert airflow.on() == [1, 2, 3]
+
+
+def test_a_rule_that_somebody_edits_is_left_as_it_is(airflow: SimpleNamespace, logged: Callable[[], str]) -> None:
+    """And said, with whether it is off; one that somebody deletes or switches on needs nothing."""
+    run = Run()
+    airflow.emulator.add_job(OTHER, alarm_rules=[{"id": 8, "metric": "Delay"}, {"id": 9, "metric": "Delay"}])
+    airflow.silence(run, [JOB, OTHER])
+    airflow.emulator.edit_alarm_rule(1, interval=60)
+    airflow.emulator.edit_alarm_rule(2, enabled=True)
+    airflow.emulator.remove_alarm_rule(8)
+
+    restored = airflow.restore(run, [JOB, OTHER])
+
+    assert outcomes(restored) == {1: "edited, off", 2: "already", 8: "gone", 9: "changed"}
+    assert airflow.on() == [2, 3]
+    assert "somebody has edited it meanwhile, and it is left as it is; it is OFF" in logged()
+    assert alarms_off(JOB) == []
+
+
+def test_one_rule_that_cannot_be_switched_on_keeps_no_other_off(airflow: SimpleNamespace) -> None:
+    """The error names it first; the next try switches on the rest."""
+    run = Run()
+    airflow.silence(run)
+    airflow.emulator.inject({"operation": "UpdateDIAlarmRule", "times": 1, **FORBIDDEN})
+
+    with pytest.raises(DataWorksForbidden) as caught:
+        airflow.restore(run)
+
+    assert str(caught.value).startswith(f"Alarm rules are still off: 1 (Delay, DI job {JOB}).")
+    assert airflow.on() == [2, 3]
+    assert outcomes(airflow.restore(run)) == {1: "changed"}
+    assert airflow.on() == [1, 2, 3]
+
+
+def test_a_memory_that_cannot_be_read_is_no_proof_that_alarms_are_on(airflow: SimpleNamespace) -> None:
+    """What the run noted counts; where nothing tells, the task is tried again."""
+    run = Run()
+    airflow.silence(run)
+    noted = dict(run.pushed)
+    run.pushed.clear()
+    airflow.variables.reads_away = 1
+
+    with pytest.raises(DataWorksError) as caught:
+        airflow.restore(run)
+    assert caught.value.retryable
+    assert caught.value.see == "alarms-not-known"
+
+    run.pushed.update(noted)
+    airflow.variables.reads_away = 1
+    airflow.restore(run)
+    assert airflow.on() == [1, 2, 3]
+
+
+def test_a_run_that_silenced_nothing_restores_nothing(airflow: SimpleNamespace) -> None:
+    """It ended before, or its jobs have no rules; no call is made."""
+    assert airflow.restore(Run()) == []
+    airflow.emulator.add_job(OTHER)
+    run = Run()
+    assert airflow.silence(run, OTHER) == []
+    asked = len(airflow.emulator.calls)
+    assert airflow.restore(run, OTHER) == []
+    assert len(airflow.emulator.calls) == asked
+
+
+def test_what_anybody_wrote_into_the_variable_harms_nothing(airflow: SimpleNamespace) -> None:
+    """Values that are no rules count as none."""
+    run, missed = Run(), []
+    airflow.silence(run)
+    (key, good), rules = next(iter(airflow.variables.kept.items())), None
+    for value in (
+        "",
+        "{",
+        "null",
+        "7",
+        '{"1": 2}',
+        "[1, null, []]",
+        '[{"rule_id": "x"}]',
+        good.replace("Delay", "a b"),
+    ):
+        airflow.variables.kept[key] = value
+        try:
+            rules = [rule.rule_id for rule in alarms_off(JOB)]
+        except Exception as error:
+            missed.append((value, error))
+        if rules not in ([], [2]):
+            missed.append((value, rules))
+    assert missed == []
+
+
+def test_receivers_are_nowhere_but_in_the_calls(airflow: SimpleNamespace, logged: Callable[[], str]) -> None:
+    """Neither in a Variable nor in an XCom, log or result."""
+    run = Run()
+    told = [airflow.silence(run), airflow.restore(run)]
+
+    places = [json.dumps([told, run.pushed, airflow.variables.kept]), logged()]
+    assert [place for place in places if TOKEN in place] == []
+
+
+@pytest.mark.parametrize("airflow", ["2020-05-18"], indirect=True)
+def test_a_rule_that_the_service_does_not_show_whole_is_refused_at_the_start(airflow: SimpleNamespace) -> None:
+    """Sent back, it would lose its receivers; no rule of any job is touched."""
+    airflow.emulator.add_job(
+        OTHER, alarm_rules=[{"id": 9, "metric": "Delay", "receivers": {"DingToken": ["12****89"]}}]
+    )
+
+    with pytest.raises(DataWorksInvalidRequest) as caught:
+        airflow.silence(Run(), [JOB, OTHER])
+
+    assert caught.value.see == "alarm-rule-not-safe"
+    assert (airflow.on(), airflow.on(OTHER)) == ([1, 2, 3], [9])
+    assert airflow.variables.kept == {}
+
+
+def test_metrics_are_checked_as_the_dag_is_made() -> None:
+    """A word that is none of the vendor's would silence nothing."""
+    missed = []
+    for given in (("Heartbeat", "delay"), (), "Lag", 5, {"Delay": True}):
+        try:
+            SilenceAlarmsOperator(task_id="silence", di_job_ids=JOB, metrics=given)
+        except DataWorksInvalidRequest as error:
+            if "metrics" not in str(error) or "Heartbeat" not in str(error):
+                missed.append((given, str(error)))
+        else:
+            missed.append((given, "accepted"))
+    assert missed == []
+
+
+def test_connections_of_any_name_have_a_variable_of_their_own(variables: Variables) -> None:
+    """Airflow's keys are of bounded length, and not every version takes a slash."""
+    names = {silenced_rules.variable_name(conn, JOB) for conn in ("a", "a/b", "a b", "x" * 250, "x" * 249)}
+    assert len(names) == 5
+    assert all(len(name) <= 250 and "/" not in name for name in names)
