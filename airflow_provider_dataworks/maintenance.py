@@ -188,7 +188,7 @@ class DIJobMaintenance(TaskGroup):
             self.restart >> end.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
         restored = None
         if self.silence is not None:
-            restored = tasks.restore(self.silence, self._ids, fails_with=end.task_id)
+            restored = tasks.restore(self.silence, self.restart, self._ids, fails_with=end.task_id)
             self._undo(self.silence, restored, "switch the alarm rules on again")
             end >> restored.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
             end = restored

@@ -476,7 +476,6 @@ def test_alarms_come_on_again_where_the_restart_fails_and_the_run_is_red(jobs: E
 
         with DIJobMaintenance(di_job_ids=JOB, silence_alarms=("Delay", "FailoverCount"), report=True, **FAST):
             maintain()
-    dag.get_task("maintenance.restore_alarms").retries = 0
 
     state, tasks = run_dag(dag)
 

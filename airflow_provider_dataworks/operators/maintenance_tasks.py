@@ -114,19 +114,24 @@ def silence(stop: Any, di_job_ids: Any, metrics: Any) -> Any:
     :param metrics: rules about which; ``True`` for those that a job that is down sets off.
     """
     wanted = DOWN if metrics is True else metrics
-    arguments = {**IN_ORDER, **_limits(stop), **_facts(stop, di_job_ids)}
+    arguments = {**IN_ORDER, **_limits(stop), **_facts(stop, di_job_ids), **_tries(stop)}
     return SilenceAlarmsOperator(task_id="silence_alarms", metrics=wanted, **arguments)
 
 
-def restore(silenced: Any, di_job_ids: Any, *, fails_with: str) -> Any:
+def restore(silenced: Any, restart: Any, di_job_ids: Any, *, fails_with: str) -> Any:
     """
-    Return the task that switches them on again.
+    Return the task that switches them on again, tried as long as the restart.
 
     :param fails_with: id of the task whose failure fails the run.
     """
     facts = {"di_job_ids": di_job_ids, "dataworks_conn_id": conn_id_of(silenced)}
     about = {"silenced_by": [silenced.task_id], "fails_with": [fails_with]}
-    return RestoreAlarmsOperator(task_id="restore_alarms", **facts, **about, **PATIENTLY, **AT_ONCE)
+    return RestoreAlarmsOperator(task_id="restore_alarms", **facts, **about, **_tries(restart), **AT_ONCE)
+
+
+def _tries(task: Any) -> dict[str, Any]:
+    """Return how a task is tried again, for one that belongs to it."""
+    return {name: argument(task, name) for name in PATIENTLY if argument(task, name) is not None}
 
 
 def ask_for_reason(first: Any, given: Mapping[str, Any]) -> dict[str, Any]:
