@@ -59,7 +59,7 @@ class Note:
         )
 
 
-def _was_cleared(context: Mapping[str, Any]) -> bool:
+def was_cleared(context: Mapping[str, Any]) -> bool:
     """Whether a person cleared the task since its run began: Airflow then grants tries beyond the task's own."""
     retries = getattr(context.get("task"), "retries", None)
     granted = getattr(context.get("ti"), "max_tries", None)
@@ -100,7 +100,7 @@ class RequestNote:
         known = found is not None and found.di_job_id == di_job_id
         self.earlier: Note | None = found if known and found is not None and not found.withdrawn else None
         number = int(getattr(self._task_instance, "try_number", None) or 1)
-        cleared = _was_cleared(context)
+        cleared = was_cleared(context)
         # An earlier try, and nothing left of what it noted: no store, or one that was discarded by a clear.
         # Or what is left is no note: somebody spoiled it.
         spoiled = kept is not None and found is None

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import DataWorksError, DIJobFailed, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
+from airflow_provider_dataworks.operators._cleared_run import left_undone
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
+from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.version_compat import AirflowException
 
 if TYPE_CHECKING:
@@ -50,17 +52,26 @@ class MaintenanceApprovalOperator(ApprovalOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, with the facts as they are now; see the class."""
-        self.body = "\n\n".join(filter(None, (self.body, "\n".join(self._facts()))))
+        self.body = "\n\n".join(filter(None, (self.body, "\n".join(self._facts(context)))))
         return super().execute(context)
 
-    def _facts(self) -> list[str]:
+    def _facts(self, context: Context) -> list[str]:
         ids = read_ids(self.di_job_ids)
         more = f" and {len(ids) - _SHOWN} more" if ids[_SHOWN:] else ""
         return [
             f"- DI jobs to stop, and to start again behind the maintenance: {', '.join(map(str, ids[:_SHOWN]))}{more}",
             f"- Connection: {self.dataworks_conn_id} ({self._place()})",
             f"- Maintenance window: {self._window_end()}",
+            *self._left_undone(context, ids),
         ]
+
+    def _left_undone(self, context: Context, ids: list[int]) -> list[str]:
+        try:
+            undone = left_undone(context, hook_of(self.dataworks_conn_id), ids)
+        except (DataWorksError, AirflowException) as error:
+            log.warning("What this run has left undone is not known: %s", error)
+            return ["- This run was cleared; whether it has left a job down is not known"]
+        return [f"- This run was cleared, and a no would leave it so: {'; '.join(undone)}"] if undone else []
 
     def _place(self) -> str:
         try:
@@ -86,9 +97,18 @@ class MaintenanceApprovalOperator(ApprovalOperator):
         if self.REJECT in (event.get("chosen_options") or ()):
             who = _name_of(event.get("responded_by_user"))
             said = f"{who} said no" if who else "Nobody answered in time, which counts as no"
+            with explained(context):
+                self._refuse_to_leave_it_so(context)
             # Before Airflow skips what follows: that ends this task.
             self.log.warning("%s: no DI job was touched, and the tasks behind this one are skipped.", said)
         return super().execute_complete(context=context, event=event)
+
+    def _refuse_to_leave_it_so(self, context: Context) -> None:
+        """Fail, rather than skip, in a run that was cleared in its middle: it would be green with all left undone."""
+        undone = left_undone(context, hook_of(self.dataworks_conn_id), read_ids(self.di_job_ids))
+        if undone:
+            message = f"not approved, and so this run, which was cleared, undoes nothing any more: {'; '.join(undone)}."
+            raise DIJobFailed(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("not-undone"))
 
 
 def _name_of(user: Mapping[str, Any] | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataworks.client.models import DIJob, JobStatus, ProofRules
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
+from airflow_provider_dataworks.operators._cleared_run import left_undone
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetries, explained, install_retry_policy
 from airflow_provider_dataworks.values import checked, flag_or_text, int64, one_of, optional, seconds, seconds_or_none
@@ -62,6 +63,9 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
     the maintenance: is the window open for long enough, and does the source keep its log for longer than the job will
     be down. A question that cannot be asked (by API 2020-05-18, or because RAM refuses it) counts as a no. Whether the
     key may stop and start is not asked: DataWorks has no question for that which touches nothing.
+
+    In a run that a person has cleared while a job of it was down or its alarms were off, nothing is checked: the
+    restart stands behind this task, and must not be kept from running.
 
     It costs a call or two for a list of the workspace, and at most two a job beyond that.
 
@@ -130,6 +134,8 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         """Ask everything, log the checklist, and fail where an answer is no; see the class."""
         with explained(context):
             ids, hook = read_ids(self.di_job_ids), hook_of(self.dataworks_conn_id)
+            if undone := left_undone(context, hook, ids):
+                return self._let_pass(hook, undone)
             findings = [*self._of_window(hook), *self._of_calls(ids), *self._of_jobs(hook, ids)]
             for finding in findings:
                 log = self.log.info if finding.answer == YES else self.log.warning
@@ -138,8 +144,15 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
             bad = [finding for finding in findings if finding.answer in counts]
             if bad:
                 raise self._refusal(bad, len(findings))
-        at = datetime.fromtimestamp(hook.now(), UTC).isoformat()
-        return {"ok": True, "at": at, "findings": [asdict(finding) for finding in findings]}
+        return _passed(hook, findings)
+
+    def _let_pass(self, hook: DataWorksHook, undone: list[str]) -> dict[str, Any]:
+        """Hold up nothing: only behind this task is what brings a run that was cleared in its middle to its end."""
+        text = "Nothing is checked: this run was cleared before it had undone all. Its stop keeps to the window. %s."
+        self.log.warning(text, "; ".join(undone))
+        return _passed(
+            hook, [Finding("this run was cleared before it had undone all", UNKNOWN, each) for each in undone]
+        )
 
     def _refusal(self, bad: list[Finding], asked: int) -> DataWorksPermanentError:
         named = "; ".join(finding.text for finding in bad[:_LONGEST_ERROR])
@@ -211,6 +224,11 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
 def calls_needed(jobs: int) -> int:
     """Return about how many calls to DataWorks a maintenance of so many jobs takes."""
     return _CALLS + _CALLS_A_JOB * jobs
+
+
+def _passed(hook: DataWorksHook, findings: list[Finding]) -> dict[str, Any]:
+    at = datetime.fromtimestamp(hook.now(), UTC).isoformat()
+    return {"ok": True, "at": at, "findings": [asdict(finding) for finding in findings]}
 
 
 def _asked(check: str, di_job_id: int, ask: Callable[[], tuple[str, str]]) -> Finding:

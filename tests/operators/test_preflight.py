@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from emulated import JOB, Clock
+from emulated import JOB, Clock, TaskInstance
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksPermanentError, DataWorksUnavailable
@@ -148,3 +148,28 @@ def test_nonsense_is_refused_as_the_dag_is_made() -> None:
         else:
             missed.append((name, value))
     assert missed == []
+
+
+def test_in_a_run_that_was_cleared_in_its_middle_it_holds_up_nothing(
+    emulator: Emulator, connect: Callable[..., None], logged: Callable[[], str]
+) -> None:
+    """The job is down by this very run, and its restart stands behind this task; a run whose job runs is checked."""
+    connect(api_version="2024-05-18")
+    emulator.add_job(JOB, "Stopped")
+    missed = []
+    for tries, status, passes in ((4, "Stopped", True), (3, "Stopped", False), (4, "Running", False)):
+        emulator.set_status(JOB, status)
+        preflight = MaintenancePreflightOperator(
+            task_id="preflight",
+            di_job_ids=[JOB],
+            retries=3,
+            window={"cron": "0 0 1 1 *", "duration": 60, "timezone": "UTC"},
+        )
+        try:
+            found = preflight.execute({"ti": TaskInstance(tries), "task": preflight})  # type: ignore[typeddict-item,arg-type]
+        except DataWorksPermanentError:
+            found = None
+        if (found is not None) is not passes:
+            missed.append((tries, status, found))
+    assert missed == []
+    assert f"this run was cleared before it had undone all. Its stop keeps to the window. DI job {JOB} is" in logged()

@@ -112,6 +112,15 @@ _TASKS: tuple[ErrorInfo, ...] = (
         "and what to do. Then clear that task with those behind it.",
     ),
     ErrorInfo(
+        anchor="not-undone",
+        error=DIJobFailed,
+        title="A run was cleared, and then not approved",
+        cause="The run was cleared while a DI job of it was down or alarm rules were off, and the person who was asked "
+        "said no. The tasks that undo this are skipped then.",
+        remedy="Start the jobs in the DataWorks console, and switch the alarm rules on, as the message names them. Or "
+        "clear the run again and approve it: the jobs are started at its end.",
+    ),
+    ErrorInfo(
         anchor="not-proven",
         error=DIJobFailed,
         title="A restarted DI job is not proven to be well",
