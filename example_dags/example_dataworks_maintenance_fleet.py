@@ -1,9 +1,11 @@
 """
 Maintain a fleet of DataWorks DI jobs in one window: each is stopped, and what this run stopped is started again.
 
-Before that a preflight says whether all can be done; behind it a report says how long each job was down.
+Before that a preflight says whether all can be done, and alarms about jobs that are down are switched off; behind it,
+once each job has caught up with its source, they are switched on again, and a report says how long each job was down.
 
-It needs the connection ``dataworks_default`` and a triggerer, for the waits of a fleet hold no worker slot.
+It needs the connection ``dataworks_default``, by API 2024-05-18, and a triggerer, for the waits of a fleet hold no
+worker slot.
 """
 
 # [START howto_di_job_maintenance_fleet]
@@ -45,10 +47,11 @@ with DAG(
     with DIJobMaintenance(
         di_job_ids=which_jobs(),
         window=WINDOW,
-        preflight={"on_unknown": "warn"},
+        preflight={"max_lag": 300},
+        silence_alarms=True,
         stop_args=DEFER,
         check_args=DEFER,
-        restart_args=DEFER,
+        restart_args={"max_lag": 60, **DEFER},
         report={"reason": "upgrade of the target", "max_downtime": timedelta(hours=2)},
     ):
         upgrade_target()

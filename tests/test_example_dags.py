@@ -109,15 +109,22 @@ def test_the_guardian_finds_what_a_maintenance_left_down(
     status: str,
 ) -> None:
     """It fails to be noticed, and starts the job when told; a job that somebody else stopped is left alone."""
-    emulator.add_job(JOB, "Running", stop_seconds=0, start_seconds=0)
+    emulator.add_job(JOB, "Running", stop_seconds=0, start_seconds=0, alarm_rules=[{"id": 45242, "metric": "Delay"}])
     emulator.add_job(5, "Stopped")
-    emulator.inject({"operation": "StartDIJob", "error": {"status": 403, "code": "Forbidden.RAM"}})
+    forbidden = {"error": {"status": 403, "code": "Forbidden.RAM"}}
+    emulator.inject(
+        {"operation": "StartDIJob", **forbidden}, {"operation": "UpdateDIAlarmRule", "skip": 1, **forbidden}
+    )
     name = f"broken_maintenance_{restart}".lower()
     with DAG(name, schedule=None, start_date=datetime(2026, 1, 1)) as broken:
         fast = {"poll_interval": 0.1}
         proven = {**fast, "healthy_for": 0.1}
         with DIJobMaintenance(
-            di_job_ids=[JOB, 5], stop_args=fast, check_args={"poke_interval": 0.1}, restart_args=proven
+            di_job_ids=[JOB, 5],
+            silence_alarms=True,
+            stop_args=fast,
+            check_args={"poke_interval": 0.1},
+            restart_args=proven,
         ):
             pass
     outcome, tasks = run_dag(broken)
@@ -130,6 +137,7 @@ def test_the_guardian_finds_what_a_maintenance_left_down(
 
     assert (found, emulator.job(JOB).status) == (state, status)
     assert emulator.job(5).start_calls == 0
+    assert [rule.enabled for rule in emulator.alarm_rules(JOB)] == [restart]
 
 
 def test_the_guardian_knows_the_scheduled_runs_id() -> None:

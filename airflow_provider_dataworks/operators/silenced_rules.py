@@ -146,3 +146,18 @@ def alarms_off(di_job_ids: Any, dataworks_conn_id: str = "dataworks_default") ->
     """
     kept = (remembered_rules(dataworks_conn_id, job_id) or {} for job_id in read_ids(di_job_ids))
     return [rule for rules in kept for rule in rules.values()]
+
+
+def jobs_silenced(
+    task_instance: Any, task_ids: Iterable[str], *, dag_id: str | None = None, run_id: str | None = None
+) -> set[int]:
+    """
+    Return the DI jobs of which these tasks of a run switched alarm rules off, or were about to.
+
+    :param task_instance: of the task that asks.
+    :param dag_id: another DAG than its own.
+    :param run_id: another run than its own.
+    """
+    where = {name: value for name, value in (("dag_id", dag_id), ("run_id", run_id)) if value is not None}
+    told = task_instance.xcom_pull(task_ids=list(task_ids), key=NOTE, **where)
+    return {job_id for job_id, _ in known_rules(told)}

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from airflow_limits import needs
 from any_airflow import ApprovalOperator
-from emulated import JOB, clock, connect, emulator, logged
+from emulated import JOB, connect, emulator, logged
+from emulated import real_clock as clock
 
 from airflow_provider_dataworks.emulator import Emulator
+from airflow_provider_dataworks.exceptions import DIJobFailed
 from airflow_provider_dataworks.maintenance import DIJobMaintenance, MaintenanceWindow
 from airflow_provider_dataworks.version_compat import DAG
 
@@ -89,3 +91,27 @@ def test_a_no_says_whose_it_was_and_that_nothing_was_touched(
     question().execute_complete({"ti": SimpleNamespace()}, event)
 
     assert f"{said}: no DI job was touched" in logged()
+
+
+def test_a_no_in_a_run_that_was_cleared_in_its_middle_is_red(
+    question: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, emulator: Emulator, connect: Callable[..., None]
+) -> None:
+    """Skipped, the run would be green, and the job that it has stopped would stay down; the question says so."""
+    monkeypatch.setattr(ApprovalOperator, "execute_complete", lambda self, context, event: event)
+    event = {"chosen_options": ["Reject"], "params_input": {}, "responded_by_user": None}
+    asked, missed = question(approval={"retries": 0}), []
+    for tries, status, red in ((1, "Stopped", True), (0, "Stopped", False), (1, "Running", False)):
+        emulator.set_status(JOB, status)
+        context = {"ti": SimpleNamespace(max_tries=tries, try_number=1), "task": asked}
+        asked.body = ""
+        asked.execute(context)
+        said = f"a no would leave it so: DI job {JOB} is Stopped" in asked.body
+        try:
+            asked.execute_complete(context, event)
+        except DIJobFailed as error:
+            found = (f"DI job {JOB} is Stopped" in str(error), said)
+        else:
+            found = (False, said)
+        if found != (red, red):
+            missed.append((tries, status, found))
+    assert missed == []

@@ -28,9 +28,9 @@ def ask(clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(DataWorksHook, "now", staticmethod(clock.now))
     monkeypatch.setattr(DataWorksHook, "sleep", staticmethod(clock.sleep))
 
-    def run(*ids: int, **arguments: Any) -> dict[str, Any]:
+    def run(*ids: int, tries: int = 3, **arguments: Any) -> dict[str, Any]:
         operator = MaintenancePreflightOperator(task_id="preflight", di_job_ids=list(ids) or [JOB], **arguments)
-        return operator.execute({})  # type: ignore[typeddict-item]
+        return operator.execute({"ti": TaskInstance(tries), "task": operator})  # type: ignore[typeddict-item,arg-type]
 
     return run
 
@@ -151,22 +151,16 @@ def test_nonsense_is_refused_as_the_dag_is_made() -> None:
 
 
 def test_in_a_run_that_was_cleared_in_its_middle_it_holds_up_nothing(
-    emulator: Emulator, connect: Callable[..., None], logged: Callable[[], str]
+    ask: Ask, emulator: Emulator, logged: Callable[[], str]
 ) -> None:
     """The job is down by this very run, and its restart stands behind this task; a run whose job runs is checked."""
-    connect(api_version="2024-05-18")
     emulator.add_job(JOB, "Stopped")
     missed = []
     for tries, status, passes in ((4, "Stopped", True), (3, "Stopped", False), (4, "Running", False)):
         emulator.set_status(JOB, status)
-        preflight = MaintenancePreflightOperator(
-            task_id="preflight",
-            di_job_ids=[JOB],
-            retries=3,
-            window={"cron": "0 0 1 1 *", "duration": 60, "timezone": "UTC"},
-        )
+        closed = {"cron": "0 0 1 1 *", "duration": 60, "timezone": "UTC"}
         try:
-            found = preflight.execute({"ti": TaskInstance(tries), "task": preflight})  # type: ignore[typeddict-item,arg-type]
+            found: Any = ask(JOB, tries=tries, retries=3, window=closed)
         except DataWorksPermanentError:
             found = None
         if (found is not None) is not passes:
