@@ -175,7 +175,9 @@ class RequestNote:
     def _publish(self, note: Note) -> None:
         self._latest = note
         if self._task_instance is not None:
-            self._task_instance.xcom_push(key=self._key, value=asdict(note))
+            # With the connection, for whoever looks later for what is down: a job's id is one of its account alone.
+            conn_id = getattr(self._context.get("task"), "dataworks_conn_id", None)
+            self._task_instance.xcom_push(key=self._key, value={**asdict(note), "conn_id": conn_id})
 
 
 def fixed_deadline(context: Mapping[str, Any], kind: str, di_job_id: int, otherwise: float) -> float:
