@@ -83,11 +83,11 @@ _CONN = Option(
     "Airflow connection of type dataworks; dataworks_default if left out",
     {"default": "dataworks_default"},
 )
-_PROJECT = Option(
-    ("-p", "--project-id"), "Workspace; that of the connection if left out", {"metavar": "PROJECT_ID"}
-)
+_PROJECT = Option(("-p", "--project-id"), "Workspace; that of the connection if left out", {"metavar": "PROJECT_ID"})
 _OUTPUT = Option(
-    ("-o", "--output"), "table for people (the default), or json for programs", {"choices": ("table", "json"), "default": "table"}
+    ("-o", "--output"),
+    "table for people (the default), or json for programs",
+    {"choices": ("table", "json"), "default": "table"},
 )
 _VERBOSE = Option(("-v", "--verbose"), "Show on stderr what is logged, too", {"action": "store_true"})
 _DAG = Option(("-d", "--dag-id"), "Only what runs of this DAG stopped", {"metavar": "DAG_ID"})
@@ -103,7 +103,11 @@ COMMANDS: tuple[Command, ...] = (
         "nothing. Whether the key may stop and start a job, DataWorks does not tell.",
         "check:check",
         (
-            Option(("-j", "--di-job-id"), "DI job to look at; the first of the workspace if left out", {"metavar": "DI_JOB_ID"}),
+            Option(
+                ("-j", "--di-job-id"),
+                "DI job to look at; the first of the workspace if left out",
+                {"metavar": "DI_JOB_ID"},
+            ),
             _PROJECT,
             _CONN,
             _OUTPUT,
@@ -121,8 +125,16 @@ COMMANDS: tuple[Command, ...] = (
         (
             _IDS,
             _PROJECT,
-            Option(("-s", "--status"), "Show only jobs in this status, such as Failed; may be repeated", {"action": "append", "metavar": "STATUS"}),
-            Option(("--expect",), "Exit with 1 where a job has another status; may be repeated", {"action": "append", "metavar": "STATUS"}),
+            Option(
+                ("-s", "--status"),
+                "Show only jobs in this status, such as Failed; may be repeated",
+                {"action": "append", "metavar": "STATUS"},
+            ),
+            Option(
+                ("--expect",),
+                "Exit with 1 where a job has another status; may be repeated",
+                {"action": "append", "metavar": "STATUS"},
+            ),
             Option(("--lag",), "Ask for the lag of every job that runs", {"action": "store_true"}),
             Option(("--no-lag",), "Ask for no lag", {"action": "store_true"}),
             _CONN,
@@ -144,7 +156,11 @@ COMMANDS: tuple[Command, ...] = (
         "plan:plan",
         (
             Option(("dag_id",), "Id of the DAG", {"metavar": "DAG_ID"}),
-            Option(("-f", "--dag-file"), "Read the DAG from this file, whatever Airflow's database says", {"metavar": "FILE"}),
+            Option(
+                ("-f", "--dag-file"),
+                "Read the DAG from this file, whatever Airflow's database says",
+                {"metavar": "FILE"},
+            ),
             _OUTPUT,
             _VERBOSE,
         ),
@@ -178,9 +194,13 @@ COMMANDS: tuple[Command, ...] = (
             _DAG,
             _RUN,
             Option(("-y", "--yes"), "Do not ask", {"action": "store_true"}),
-            Option(("--even-if-running",), "Start jobs of a run that is still under way, too", {"action": "store_true"}),
+            Option(
+                ("--even-if-running",), "Start jobs of a run that is still under way, too", {"action": "store_true"}
+            ),
             Option(("--no-wait",), "Return once DataWorks took the requests", {"action": "store_true"}),
-            Option(("--timeout",), "Seconds to wait for each job to run; 1800", {"default": "1800", "metavar": "SECONDS"}),
+            Option(
+                ("--timeout",), "Seconds to wait for each job to run; 1800", {"default": "1800", "metavar": "SECONDS"}
+            ),
             Option(
                 ("--healthy-for",),
                 "Seconds that the jobs have to keep running; 120. A job that lost its place fails soon after its start",
@@ -234,7 +254,11 @@ COMMANDS: tuple[Command, ...] = (
             _OUTPUT,
             _VERBOSE,
         ),
-        (("An error's last line names it", "throttled"), ("A code of DataWorks", "Forbidden.Access"), ("All names", "")),
+        (
+            ("An error's last line names it", "throttled"),
+            ("A code of DataWorks", "Forbidden.Access"),
+            ("All names", ""),
+        ),
     ),
 )
 BY_NAME = {command.name: command for command in COMMANDS}

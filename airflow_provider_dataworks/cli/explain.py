@@ -29,7 +29,9 @@ def explain(arguments: Namespace, output: Output) -> int:
     elif not found:
         near = get_close_matches(asked.lower(), CATALOG, 3, 0.4)
         hint = f"Close to it: {', '.join(near)}." if near else "Without an argument, this command lists all names."
-        output.error(f"{asked}: no error of this package has that name, and no code of DataWorks that it knows.\n{hint}")
+        output.error(
+            f"{asked}: no error of this package has that name, and no code of DataWorks that it knows.\n{hint}"
+        )
     for number, row in enumerate([] if output.as_json else found):
         if number:
             output.line()

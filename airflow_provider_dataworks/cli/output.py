@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import Any, TextIO, TypeVar
@@ -37,6 +37,7 @@ _MARKS = {"yes": "[x]", "no": "[ ]", "unknown": "[?]"}
 _DEFAULT_WIDTH = 80
 _WIDEST_TEXT = 100  # longer lines are hard to read
 _NARROWEST = 8
+_UNBOUNDED = 10_000  # columns
 _LONGEST_CELL = 500
 _GAP = "  "
 
@@ -81,7 +82,7 @@ class Output:
 
         :param answer: ``yes`` (good), ``no`` or ``unknown``.
         """
-        lines = _wrapped(text, self._width - 4, "").splitlines() or [""]
+        lines = _wrapped(text, self._width - (0 if self._width == _UNBOUNDED else 4), "").splitlines() or [""]
         mark = _painted(_MARKS[answer], _COLOURS[answer], self._out)
         self._write(self._out, "\n    ".join([f"{mark} {lines[0]}", *lines[1:]]))
 
@@ -106,9 +107,12 @@ class Output:
         self._write(self._err, _painted(_wrapped(text, _width(self._err), ""), colour, self._err))
 
     def error(self, text: str) -> None:
-        """Write an error, its first line in red; each line as it is, so that programs and people can find it again."""
-        first, *others = text.splitlines() or [""]
-        self._write(self._err, "\n".join([_painted(first, RED, self._err), *others]))
+        """Write an error, its first line in red."""
+        first, _, others = text.partition("\n")
+        lines = [_painted(_wrapped(first, _width(self._err), ""), RED, self._err)]
+        if others:
+            lines.append(_wrapped(others, _width(self._err), ""))
+        self._write(self._err, "\n".join(lines))
 
     def progress(self, items: Sequence[T], what: str) -> Iterator[T]:
         """Yield each item, and tell on a terminal how many there were so far."""
@@ -160,9 +164,18 @@ def _cell(value: object) -> Cell:
 
 
 def _wrapped(text: str, width: int, indent: str) -> str:
+    if width >= _UNBOUNDED:
+        return "\n".join(f"{indent}{line}" for line in text.splitlines())
     fitting = min(width, _WIDEST_TEXT)
     each = (
-        fill(line, fitting, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        fill(
+            line,
+            fitting,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
         for line in text.splitlines()
     )
     return "\n".join(each)
@@ -204,11 +217,4 @@ def _width(stream: TextIO) -> int:
     """Return the columns that a line may have; in a file or a pipe tables are not cut, unless ``COLUMNS`` says so."""
     if _is_terminal(stream) or os.environ.get("COLUMNS", "").isdigit():
         return max(40, shutil.get_terminal_size((_DEFAULT_WIDTH, 24)).columns)
-    return 10_000
-
-
-def moment_rows(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Return lines of a name and a value, the values below each other."""
-    found = list(pairs)
-    longest = max((len(name) for name, _ in found), default=0)
-    return [f"{name.ljust(longest)}  {value}" for name, value in found]
+    return _UNBOUNDED

@@ -14,6 +14,7 @@ from typing import NoReturn
 from airflow_provider_dataworks.cli.commands import BY_NAME
 from airflow_provider_dataworks.cli.output import Output
 from airflow_provider_dataworks.exceptions import (
+    RETRIES_LEFT,
     DataWorksError,
     DataWorksInvalidRequest,
     DIJobFailed,
@@ -49,6 +50,13 @@ def exit_code_of(error: DataWorksError) -> int:
     return NOT_REACHED if error.retryable else REFUSED
 
 
+def text_of(error: DataWorksError) -> str:
+    """Return an error as a person at a terminal needs it: no task is tried again here."""
+    if error.remedy:
+        error.remedy = error.remedy.replace(RETRIES_LEFT, "Run this command again in a while.")
+    return str(error)
+
+
 def worst(codes: list[int]) -> int:
     """Return one exit code for many: what was not reached or refused weighs more than a no."""
     return max(codes, default=GOOD)
@@ -71,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
             command: Runs = getattr(import_module(f"airflow_provider_dataworks.cli.{module}"), name)
             return command(arguments, output)
     except DataWorksError as error:
-        output.error(str(error))
+        output.error(text_of(error))
         return exit_code_of(error)
     except CommandError as error:
         output.error(str(error))
@@ -93,7 +101,10 @@ def run_for_airflow(arguments: argparse.Namespace) -> NoReturn:
 @contextmanager
 def _log_lines(*, verbose: bool) -> Iterator[None]:
     """Send this package's log lines to stderr, warnings alone or all; Airflow's own handlers may write to stdout."""
-    ours = [logging.getLogger(name) for name in ("airflow_provider_dataworks", "airflow.task.hooks.airflow_provider_dataworks")]
+    ours = [
+        logging.getLogger(name)
+        for name in ("airflow_provider_dataworks", "airflow.task.hooks.airflow_provider_dataworks")
+    ]
     airflow = logging.getLogger("airflow")
     before = [(each, each.level, each.propagate, list(each.handlers)) for each in (*ours, airflow)]
     handler = logging.StreamHandler(sys.stderr)

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_dataworks.cli.arguments import duration, moment, number_of_seconds, whole
-from airflow_provider_dataworks.cli.output import BOLD, GREEN, RED, Output
+from airflow_provider_dataworks.cli.output import GREEN, RED, Output
 from airflow_provider_dataworks.cli.running import AIRFLOW, GOOD, NO, USAGE, CommandError
 from airflow_provider_dataworks.cli.words import span
 from airflow_provider_dataworks.windows import MaintenanceWindow, Opening
 
-_CLOCK = "ddd YYYY-MM-DD HH:mm z"
+_CLOCK = "ddd YYYY-MM-DD HH:mm zz"
 _MOST = 1000
 _OWN = ("cron", "duration", "timezone", "freeze")
 
@@ -42,7 +42,10 @@ class State:
 def window(arguments: Namespace, output: Output) -> int:
     """Show the windows of a DAG, or the one that is described."""
     now = moment(arguments.at, "--at") if arguments.at else datetime.now(UTC)
-    count, needed = whole(arguments.count, "--count", most=_MOST), number_of_seconds(arguments.min_remaining, "--min-remaining")
+    count, needed = (
+        whole(arguments.count, "--count", most=_MOST),
+        number_of_seconds(arguments.min_remaining, "--min-remaining"),
+    )
     found = list(_asked_for(arguments))
     states = [(name, each, state_of(each, now, count=count, needed=needed)) for name, each in found]
     if output.as_json:
@@ -90,13 +93,13 @@ def show(name: str, window: MaintenanceWindow, now: datetime, state: State, outp
     if not state.openings:
         output.line("It never opens again.", RED)
         return
-    output.line("Opens next:", BOLD)
+    rows = []
     for each in state.openings:
-        start, end = window.local(each.start), window.local(each.end)
         lasts = (each.end - each.start).total_seconds()
         cut = "" if lasts >= window.duration.total_seconds() else ", cut short"
-        wait = span((each.start - now).total_seconds())
-        output.line(f"  {start.format(_CLOCK)} to {end.format('HH:mm z')}, for {span(lasts)}{cut}, in {wait}")
+        ends = [window.local(moment).format(_CLOCK) for moment in (each.start, each.end)]
+        rows.append((*ends, f"{span(lasts)}{cut}", span((each.start - now).total_seconds())))
+    output.table(("OPENS NEXT", "CLOSES", "LASTS", "IN"), rows)
 
 
 def _asked_for(arguments: Namespace) -> Iterator[tuple[str, MaintenanceWindow]]:
