@@ -1,4 +1,4 @@
-"""Makes ``python -m airflow_provider_dataworks`` the command line of this package, on every Airflow; see :mod:`.cli`."""
+"""Makes ``python -m airflow_provider_dataworks`` the command line of this package, on every Airflow."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Checks:
         if wanted is None:
             self._add(what, UNKNOWN, "no DI job is known: give --di-job-id")
             return None
-        job = self._ask(what, lambda: self._hook.get_di_job(wanted))
+        job: DIJob | None = self._ask(what, lambda: self._hook.get_di_job(wanted))
         if job is not None:
             self._add(what, YES, _view(job))
         return job
@@ -114,7 +114,7 @@ class Checks:
             self._add(what, UNKNOWN, f"not needed by this connection, and refused: {error.summary}")
 
     def _clock_and_limits(self) -> None:
-        """Compare this machine's clock with the service's, and read how many calls are left, where an answer says so."""
+        """Compare this machine's clock with the service's, and read how many calls are left, where that is told."""
         what, off = "clock is right", self._hook.client.session.clock_offset
         headers = self._headers()
         date = _date(headers.get("date"))

@@ -150,7 +150,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "plan",
         "Say what the next run of a DAG would do, and touch nothing",
-        "Say what the next run of a DAG would do: its windows, its DI jobs with their state, the checks of a preflight, "
+        "Say what the next run of a DAG would do: its windows, its DI jobs with their state, the checks of a preflight "
         "and the calls it needs. The DAG is read from its file, as the DAG processor reads it; nothing is touched. "
         "The window is judged by its next opening.",
         "plan:plan",
@@ -185,9 +185,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "restart",
         "Start DI jobs again: those of a run, or those given",
-        "Start DI jobs that are down, and wait until they run. Each job is looked at first: one that runs is left alone. "
-        "It resumes where it stopped. You are asked before anything is sent, unless you say --yes. Jobs of a run that is "
-        "still under way are refused, since its tasks may be at work on them; --even-if-running overrides that.",
+        "Start DI jobs that are down, and wait until they run. Each is looked at first: one that runs is left alone. "
+        "It resumes where it stopped. You are asked before anything is sent, unless you say --yes. Jobs of a run that "
+        "is still under way are refused, since its tasks may be at work on them; --even-if-running overrides that.",
         "restart:restart",
         (
             _IDS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from airflow_provider_dataworks.windows import MaintenanceWindow
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:  # before 3.2
-    from airflow.models.dagbag import DagBag  # type: ignore[no-redef,attr-defined]
+    from airflow.models.dagbag import DagBag  # type: ignore[no-redef]
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def read_plan(dag_id: str, file: str | None) -> Plan:
     where = file or conf.get("core", "dags_folder")
     if not Path(where).exists():
         raise CommandError(f"{where}: there is no such file. Give --dag-file.", USAGE if file else AIRFLOW)
-    bag = DagBag(dag_folder=where, include_examples=False)
+    # Before 3.2 it reads Airflow's examples too, unless it is told not to.
+    alone = {} if "include_examples" not in signature(DagBag).parameters else {"include_examples": False}
+    bag: Any = DagBag(dag_folder=where, **alone)  # type: ignore[arg-type]
     dag = bag.dags.get(dag_id)
     if dag is None:
         raise CommandError(_why_missing(dag_id, where, bag), AIRFLOW)
@@ -107,8 +110,10 @@ def read_plan(dag_id: str, file: str | None) -> Plan:
         dag_id,
         str(dag.fileloc),
         window if isinstance(window, MaintenanceWindow) else None,
-        *(tuple(found) for found in kinds.values()),
-        tuple(task for task in dag.tasks if _is(task, MaintenancePreflightOperator)),
+        stops=tuple(kinds[StopDIJobOperator]),
+        checks=tuple(kinds[DIJobStoppedSensor]),
+        starts=tuple(kinds[StartDIJobOperator]),
+        preflights=tuple(task for task in dag.tasks if _is(task, MaintenancePreflightOperator)),
     )
 
 

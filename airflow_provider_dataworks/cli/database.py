@@ -1,4 +1,4 @@
-"""Reads from Airflow's database what commands need: what is down, windows, runs and DAG files; it writes nothing there."""
+"""Reads from Airflow's database what is down, windows, runs and DAG files, for commands; it writes nothing."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ def jobs_down(dag_id: str | None = None, run_id: str | None = None) -> list[reco
             raise CommandError(f"--dag-id: Airflow's database has no DAG {dag_id!r}.", AIRFLOW)
         if run_id is not None and not _states(session, {(str(dag_id), run_id)}):
             raise CommandError(f"--run-id: DAG {dag_id!r} has no run {run_id!r}.", AIRFLOW)
-        return records.jobs_down(session, dag_ids=None if dag_id is None else [dag_id], run_id=run_id)
+        found: list[records.StoppedJob] = records.jobs_down(
+            session, dag_ids=None if dag_id is None else [dag_id], run_id=run_id
+        )
+        return found
 
 
 def runs_under_way(runs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
-from airflow_provider_dataworks.cli.commands import COMMANDS, GROUP, GROUP_HELP
+from airflow_provider_dataworks.cli.commands import COMMANDS, GROUP, GROUP_HELP, Option
 
 _PROGRAM = f"airflow {GROUP}"
 
@@ -23,9 +23,13 @@ def get_dataworks_cli_commands() -> list[CLICommand]:
                     description=command.text,
                     epilog=command.epilog(_PROGRAM),
                     func=run,
-                    args=[Arg(option.flags, **option.kwargs) for option in command.options],
+                    args=[_argument(option) for option in command.options],
                 )
                 for command in COMMANDS
             ],
         )
     ]
+
+
+def _argument(option: Option) -> Arg:
+    return Arg(option.flags, **option.kwargs)  # type: ignore[no-untyped-call]

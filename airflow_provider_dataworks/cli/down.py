@@ -90,17 +90,28 @@ def show_stops(found: Sequence[Seen], output: Output) -> None:
 
 
 def _show(found: Sequence[Seen], output: Output) -> None:
-    if not found:
-        output.line("Nothing that runs of this Airflow stopped is down.", GREEN)
-        return
-    show_stops(found, output)
     still = [each for each in found if not each.is_up]
-    if up := len(found) - len(still):
-        output.note(f"{up} of them run again, although no task of this Airflow started them.")
+    if still:
+        show_stops(still, output)
+    else:
+        output.line("Nothing that runs of this Airflow stopped is down.", GREEN)
+    if up := ", ".join(str(each.stop.di_job_id) for each in found if each.is_up):
+        output.note(f"Started by somebody, not by a task of this Airflow: {up}.")
     if any(each.now is None for each in still):
         output.note("DataWorks was not asked how they are now.")
-    for dag_id, run_id in dict.fromkeys((each.stop.dag_id, each.stop.run_id) for each in still):
-        output.note(f"To start what this run left down: restart --dag-id '{dag_id}' --run-id '{run_id}'", YELLOW)
+    _say_what_starts_them(still, output)
+
+
+def _say_what_starts_them(still: Sequence[Seen], output: Output) -> None:
+    runs = list(dict.fromkeys((each.stop.dag_id, each.stop.run_id) for each in still))
+    under_way = database.runs_under_way(runs) if runs else ()
+    for dag_id, run_id in runs:
+        if (dag_id, run_id) in under_way:
+            output.note(f"Run {run_id} of DAG {dag_id} is still under way: it restarts them itself.")
+    if over := [run for run in runs if run not in under_way]:
+        output.note("What starts them:", YELLOW)
+        for dag_id, run_id in over:
+            output.command("restart", "--dag-id", dag_id, "--run-id", run_id)
 
 
 def _status(each: Seen) -> object:

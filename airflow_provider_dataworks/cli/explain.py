@@ -1,4 +1,4 @@
-"""The command ``explain``: the rows of the catalogue of errors, by name, code or HTTP status; it asks nobody anything."""
+"""The command ``explain``: the rows of the catalogue of errors, by name, code or HTTP status; it asks nobody."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def explain(arguments: Namespace, output: Output) -> int:
         output.json([_as_json(row) for row in found])
     elif not found:
         near = get_close_matches(asked.lower(), CATALOG, 3, 0.4)
-        hint = f"Close to it: {', '.join(near)}." if near else "Without an argument, this command lists all names."
+        hint = f"Close to it: {', '.join(near)}." if near else "Without an argument, it lists all names."
         output.error(
             f"{asked}: no error of this package has that name, and no code of DataWorks that it knows.\n{hint}"
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import unicodedata
@@ -54,13 +55,16 @@ class Output:
     """
     Where one command writes.
 
+    :param program: how the command line is called here, such as ``airflow dataworks``.
     :param as_json: whether programs read it: then nothing but one JSON value goes to stdout.
     :param out: results; stdout as it is now unless given.
     :param err: errors, notes, questions and progress; stderr unless given.
     """
 
-    def __init__(self, *, as_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
-        self.as_json = as_json
+    def __init__(
+        self, program: str, *, as_json: bool = False, out: TextIO | None = None, err: TextIO | None = None
+    ) -> None:
+        self.program, self.as_json = program, as_json
         self._out, self._err = out or sys.stdout, err or sys.stderr
         self._width = _width(self._out)
 
@@ -105,6 +109,10 @@ class Output:
     def note(self, text: str, colour: str = PLAIN) -> None:
         """Write a paragraph to people, beside the result."""
         self._write(self._err, _painted(_wrapped(text, _width(self._err), ""), colour, self._err))
+
+    def command(self, *words: str) -> None:
+        """Write a command of ours to people, in one line, so that it can be copied."""
+        self._write(self._err, f"  {self.program} {shlex.join(words)}")
 
     def error(self, text: str) -> None:
         """Write an error, its first line in red."""

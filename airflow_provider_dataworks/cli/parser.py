@@ -1,8 +1,10 @@
-"""Reads a command line of ``python -m airflow_provider_dataworks`` and has its command run; it needs no Airflow itself."""
+"""Reads a command line of ``python -m airflow_provider_dataworks`` and has its command run."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 
 from airflow_provider_dataworks import __version__
@@ -43,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: its exit code, see :data:`.commands.EXIT_CODES`.
     """
     given = make_parser().parse_args(arguments)
+    if "airflow" not in sys.modules and not given.verbose:
+        # What Airflow tells of itself as it starts is no result; unless whoever calls us chose otherwise.
+        os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     # What runs a command imports Airflow; a --help, and a word that is misspelled, need not wait for that.
     from airflow_provider_dataworks.cli.running import run
 
-    return run(given)
+    return run(given, PROGRAM)

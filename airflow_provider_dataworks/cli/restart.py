@@ -195,7 +195,8 @@ def _keep_looking(running: Sequence[Target], patience: Patience, output: Output)
     codes = []
     if running and patience.healthy_for:
         output.note(
-            f"Running. They have to keep running for {span(patience.healthy_for)} (--healthy-for); Ctrl-C leaves them as they are."
+            f"Running. They have to keep running for {span(patience.healthy_for)} (--healthy-for); "
+            "Ctrl-C leaves them as they are."
         )
     pending = [(target, SteadyRun(patience.healthy_for, target.hook.now)) for target in running]
     ends = max((target.hook.now() for target in running), default=0.0) + patience.timeout + patience.healthy_for

@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from typing import NoReturn
 
-from airflow_provider_dataworks.cli.commands import BY_NAME
+from airflow_provider_dataworks.cli.commands import BY_NAME, GROUP
 from airflow_provider_dataworks.cli.output import Output
 from airflow_provider_dataworks.exceptions import (
     RETRIES_LEFT,
@@ -62,15 +62,16 @@ def worst(codes: list[int]) -> int:
     return max(codes, default=GOOD)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, program: str) -> int:
     """
     Run the command that was given.
 
+    :param program: how the command line is called here.
     :param arguments: its name as ``subcommand``, and its own arguments.
     :return: its exit code.
     """
     module, _, name = BY_NAME[arguments.subcommand].runs.partition(":")
-    output = Output(as_json=getattr(arguments, "output", "table") == "json")
+    output = Output(program, as_json=getattr(arguments, "output", "table") == "json")
     # As Airflow's own commands do: else a connection in Airflow's database is not found by a hook outside a task.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     try:
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def run_for_airflow(arguments: argparse.Namespace) -> NoReturn:
     """Run the command that was given to ``airflow``, which knows no exit codes of its commands."""
-    sys.exit(run(arguments))
+    sys.exit(run(arguments, f"airflow {GROUP}"))
 
 
 @contextmanager

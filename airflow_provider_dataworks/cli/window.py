@@ -93,13 +93,18 @@ def show(name: str, window: MaintenanceWindow, now: datetime, state: State, outp
     if not state.openings:
         output.line("It never opens again.", RED)
         return
-    rows = []
-    for each in state.openings:
-        lasts = (each.end - each.start).total_seconds()
-        cut = "" if lasts >= window.duration.total_seconds() else ", cut short"
-        ends = [window.local(moment).format(_CLOCK) for moment in (each.start, each.end)]
-        rows.append((*ends, f"{span(lasts)}{cut}", span((each.start - now).total_seconds())))
+    rows = [(*_clocks(window, each), *_spans(window, each, now)) for each in state.openings]
     output.table(("OPENS NEXT", "CLOSES", "LASTS", "IN"), rows)
+
+
+def _clocks(window: MaintenanceWindow, opening: Opening) -> list[str]:
+    return [window.local(moment).format(_CLOCK) for moment in (opening.start, opening.end)]
+
+
+def _spans(window: MaintenanceWindow, opening: Opening, now: datetime) -> tuple[str, str]:
+    lasts = (opening.end - opening.start).total_seconds()
+    cut = "" if lasts >= window.duration.total_seconds() else ", cut short"
+    return f"{span(lasts)}{cut}", span(opening.start.timestamp() - now.timestamp())
 
 
 def _asked_for(arguments: Namespace) -> Iterator[tuple[str, MaintenanceWindow]]:
