@@ -1,4 +1,4 @@
-"""The commands as Airflow 3.3 and later take them from providers, named in the provider info; no command runs here."""
+"""The commands as Airflow 3.2 and later take them from providers, named in the provider info; no command runs here."""
 
 from __future__ import annotations
 

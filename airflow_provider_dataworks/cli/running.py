@@ -24,6 +24,10 @@ from airflow_provider_dataworks.exceptions import (
 
 GOOD, NO, USAGE, NOT_REACHED, REFUSED, AIRFLOW, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
+_NO_CONNECTION = (
+    "Check its name: `airflow connections list` shows those in Airflow's database. Others come from the environment "
+    "(AIRFLOW_CONN_...) or a secrets backend, which this shell may not have."
+)
 Runs = Callable[[argparse.Namespace, Output], int]
 
 
@@ -52,6 +56,8 @@ def exit_code_of(error: DataWorksError) -> int:
 
 def text_of(error: DataWorksError) -> str:
     """Return an error as a person at a terminal needs it: no task is tried again here."""
+    if error.see == "connection-unreadable":
+        error.remedy = _NO_CONNECTION
     if error.remedy:
         error.remedy = error.remedy.replace(RETRIES_LEFT, "Run this command again in a while.")
     return str(error)

@@ -9,6 +9,7 @@ from airflow_provider_dataworks.cli.arguments import ids
 from airflow_provider_dataworks.cli.jobs import Lag, lags_of, look_at
 from airflow_provider_dataworks.cli.output import YELLOW, Cell, Output
 from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError, exit_code_of, text_of, worst
+from airflow_provider_dataworks.client.config import API_2024
 from airflow_provider_dataworks.client.models import DIJob, JobStatus
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -31,7 +32,9 @@ def status(arguments: Namespace, output: Output) -> int:
         if isinstance(each, DIJob) and (not wanted or str(each.status).lower() in wanted)
     ]
     running = [job for job in jobs if job.status is JobStatus.RUNNING]
-    asked = arguments.lag or (not arguments.no_lag and len(running) <= _MOST_LAGS)
+    few = arguments.lag or len(running) <= _MOST_LAGS
+    told = hook.account.config.api_version == API_2024
+    asked = few and told and not arguments.no_lag
     lags = lags_of(hook, running, output) if asked else {}
     if output.as_json:
         output.json(
@@ -39,7 +42,8 @@ def status(arguments: Namespace, output: Output) -> int:
         )
     else:
         _show(jobs, lags, errors, output)
-        _explain_lags(lags, len(running), asked=asked, output=output)
+        if running and not arguments.no_lag:
+            _explain_lags(lags, len(running), few=few, told=told, output=output)
     for error in dict.fromkeys(errors.values()):
         output.error(text_of(error))
     strays = [job for job in jobs if expected and str(job.status).lower() not in expected]
@@ -81,10 +85,12 @@ def _show(jobs: list[DIJob], lags: dict[int, Lag], errors: dict[int, DataWorksEr
             output.text(f"DI job {job.id} is Failed: {job.error_message}")
 
 
-def _explain_lags(lags: dict[int, Lag], running: int, *, asked: bool, output: Output) -> None:
+def _explain_lags(lags: dict[int, Lag], running: int, *, few: bool, told: bool, output: Output) -> None:
     for why in dict.fromkeys(lag.why for lag in lags.values() if lag.why):
         output.note(f"Lag unknown: {why}")
-    if not asked and running > _MOST_LAGS:
+    if not told:
+        output.note(f"The lag is told by API {API_2024} only: set api_version on the connection.")
+    elif not few:
         output.note(f"The lag of {running} jobs that run was not asked for: it costs a call each. --lag asks for it.")
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_dataworks.cli.arguments import duration, moment, number_of_seconds, whole
+from airflow_provider_dataworks.cli.database import windows_of
 from airflow_provider_dataworks.cli.output import GREEN, RED, Output
 from airflow_provider_dataworks.cli.running import AIRFLOW, GOOD, NO, USAGE, CommandError
 from airflow_provider_dataworks.cli.words import span
@@ -118,9 +119,6 @@ def _asked_for(arguments: Namespace) -> Iterator[tuple[str, MaintenanceWindow]]:
         lasts = duration(arguments.duration, "--duration")
         yield "", MaintenanceWindow(arguments.cron, lasts, arguments.timezone, arguments.freeze or ())
         return
-    # With Airflow's database, which a window that is described does not need.
-    from airflow_provider_dataworks.cli.database import windows_of
-
     found = windows_of(arguments.dag_id)
     if not found:
         problem = f"DAG {arguments.dag_id!r} has no maintenance window that Airflow's database knows of."
