@@ -26,6 +26,8 @@ from typing import ClassVar, TypedDict, Unpack
 
 from airflow_provider_dataworks.version_compat import AirflowFailException
 
+# What tells more about an error, by its anchor; it needs no Airflow database, and stands in every version of Airflow.
+EXPLAIN = "python -m airflow_provider_dataworks explain"
 # How the remedy of a retryable error begins; a task says instead how many tries are left.
 RETRIES_LEFT = "Nothing while retries are left: Airflow tries again."
 _LINE = 110  # characters of a first line, about
@@ -74,7 +76,8 @@ class DataWorksError(Exception):
     :param di_job_id: the DI job the operation was about.
     :param retry_after: seconds the service asked to wait, or ``None``.
     :param remedy: what the reader should do about it.
-    :param see: anchor of README's row on this kind of error; by default the most general one of the class.
+    :param see: anchor of the row on this kind of error in the table of troubles; by default the most general one of
+        the class. The command ``explain`` shows that row.
     :param conn_id: Airflow connection that was used, where one was.
     :param endpoint: host that was asked, where one was.
     :param job_status: status in which the DI job was seen last, where the call was to change it.
@@ -133,7 +136,7 @@ class DataWorksError(Exception):
         return f"{head}.{self._state}", self.message
 
     def __str__(self) -> str:
-        """Text for a task log, a line each: what happened, why, what to do, where README tells more, and all ids."""
+        """Text for a task log, a line each: what happened, why, what to do, what tells more, and all ids."""
         request = f"request id {self.request_id}" if self.request_id else ""
         connection = f"connection {self.conn_id}" if self.conn_id else ""
         place = f"at {self.endpoint}" if self.endpoint else ""
@@ -142,7 +145,7 @@ class DataWorksError(Exception):
             self.lead,
             *self._headlines(),
             f"What to do: {self.remedy}" if self.remedy else "",
-            f"See README.md#{self.see}" if self.see else "",
+            f"For more: {EXPLAIN} {self.see}" if self.see else "",
             f"Asked with {asked}" if asked else "",
         )
         return "\n".join(filter(None, lines))

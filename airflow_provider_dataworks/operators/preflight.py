@@ -133,10 +133,10 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask everything, log the checklist, and fail where an answer is no; see the class."""
         with explained(context):
-            ids, hook = read_ids(self.di_job_ids), hook_of(self.dataworks_conn_id)
-            if undone := left_undone(context, hook, ids):
+            hook = hook_of(self.dataworks_conn_id)
+            if undone := left_undone(context, hook, read_ids(self.di_job_ids)):
                 return self._let_pass(hook, undone)
-            findings = [*self._of_window(hook), *self._of_calls(ids), *self._of_jobs(hook, ids)]
+            findings = list(self.findings(hook, at=hook.now()))
             for finding in findings:
                 log = self.log.info if finding.answer == YES else self.log.warning
                 log("%s", finding)
@@ -154,19 +154,31 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
             hook, [Finding("this run was cleared before it had undone all", UNKNOWN, each) for each in undone]
         )
 
+    def findings(self, hook: DataWorksHook, *, at: float) -> Iterator[Finding]:
+        """
+        Ask everything, and yield each answer.
+
+        :param at: epoch seconds at which the window is asked.
+        :raises DataWorksError: one cannot be had now, and a later try may.
+        """
+        ids = read_ids(self.di_job_ids)
+        yield from self._of_window(at)
+        yield from self._of_calls(ids)
+        yield from self._of_jobs(hook, ids)
+
     def _refusal(self, bad: list[Finding], asked: int) -> DataWorksPermanentError:
         named = "; ".join(finding.text for finding in bad[:_LONGEST_ERROR])
         more = f"; and {len(bad) - _LONGEST_ERROR} more" if bad[_LONGEST_ERROR:] else ""
         message = f"nothing was touched, because {len(bad)} of {asked} checks are not good: {named}{more}."
         return DataWorksPermanentError(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("preflight"))
 
-    def _of_window(self, hook: DataWorksHook) -> Iterator[Finding]:
+    def _of_window(self, at: float) -> Iterator[Finding]:
         left = None
         if self.window is not None and not flag_or_text(self.ignore_window, "ignore_window"):
             from airflow_provider_dataworks.windows import MaintenanceWindow  # with croniter
 
             window = MaintenanceWindow.parse(self.window)
-            left = window.remaining(datetime.fromtimestamp(hook.now(), UTC)).total_seconds()
+            left = window.remaining(datetime.fromtimestamp(at, UTC)).total_seconds()
             needed = seconds_or_none(self.min_remaining, "min_remaining")
             is_long = left > 0 and left >= needed
             detail = f"{left:.0f} s of {window} are left, and {needed:.0f} s are needed"

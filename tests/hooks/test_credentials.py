@@ -208,7 +208,7 @@ def test_the_connection_test_tells_what_a_role_lacks(
     assert not good
     assert "EntityNotExist.Role" in text
     assert "Correct the ARN (role_arn" in text
-    assert "See README.md#no-such-role" in text
+    assert "For more: python -m airflow_provider_dataworks explain no-such-role" in text
 
 
 def test_calls_of_one_role_count_as_one_account(use_role: Callable[..., None], clock: Clock) -> None:

@@ -77,7 +77,7 @@ def test_each_no_is_named_at_once(ask: Ask, emulator: Emulator, clock: Clock) ->
         "DI job 2: is close enough behind its source: its lag was 500 s",
         "DI job 3: full load is over: the full load of 1 tables is not over, such as shop.orders: Running",
         "DI job 99: is there and Running: GetDIJob of DI job 99 failed",
-        "See README.md#preflight",
+        "For more: python -m airflow_provider_dataworks explain preflight",
     ):
         assert wanted in text, text
     assert "]" not in caught.value.message

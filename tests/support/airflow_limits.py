@@ -53,6 +53,9 @@ LIMITS = {
         (3, 2),
         "nothing is kept between tries, see [StopDIJobOperator](#stopdijoboperator) for what that means",
     ),
+    "commands": Limit(
+        (2, 11), (3, 1), "there is no `airflow dataworks`: use `python -m airflow_provider_dataworks`, it is the same"
+    ),
     "retry-policy": Limit((2, 11), (3, 2), "a throttled task is retried after `retry_delay`, not when DataWorks asked"),
     "reschedule": Limit((3, 3), (3, 3), "waiting as long as DataWorks asked uses up a retry"),
 }

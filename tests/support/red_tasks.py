@@ -16,6 +16,7 @@ from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.exceptions import RETRIES_LEFT, DataWorksError
 from airflow_provider_dataworks.version_compat import DAG
 
+MORE = "For more: python -m airflow_provider_dataworks explain"
 _PACKAGE = "/airflow_provider_dataworks/"
 
 
@@ -57,7 +58,7 @@ def misses_of(error: DataWorksError, see: str, first: str) -> list[str]:
 
 def misses_in(lines: list[str], see: str, first: str) -> list[str]:
     """Return what is not as it should be in the lines of an error: what happened, on one or two; remedy; place."""
-    place = f"See README.md#{see}"
+    place = f"{MORE} {see}"
     if lines.count(place) != 1:
         return [place]
     end = lines.index(place) - 1
@@ -80,7 +81,7 @@ def a_block(log: str, see: str, first: str) -> list[str]:
     :return: what happened, as one text; the remedy; the place.
     """
     lines = [line.rstrip() for line in log.splitlines()]
-    places = [number for number, line in enumerate(lines) if line == f"See README.md#{see}"]
+    places = [number for number, line in enumerate(lines) if line == f"{MORE} {see}"]
     assert len(places) == 1, log[-3000:]
     end = places[0]
     begin = max(number for number in range(end) if re.match(r"airflow_provider_dataworks\.\w+\.\w+: ", lines[number]))

@@ -136,7 +136,7 @@ async def test_the_task_of_such_a_row_learns_what_to_do(name: str) -> None:
 
     assert not caught.value.retryable
     assert_safe_error(caught.value)
-    assert str(caught.value).endswith("See README.md#trigger-not-understood")
+    assert str(caught.value).endswith("For more: python -m airflow_provider_dataworks explain trigger-not-understood")
 
 
 async def test_an_error_that_nobody_expected_is_an_event_too(

@@ -86,6 +86,11 @@ def is_about_keys(code: str | None) -> bool:
     return _ABOUT_KEYS.fullmatch(code or "") is not None
 
 
+def is_known(code: str) -> bool:
+    """Say whether a code means something by itself, whatever the HTTP status is."""
+    return code in EXACT or any(pattern.fullmatch(code) for pattern, _ in PATTERNS)
+
+
 def meaning(code: str | None, status: int, message: str = "") -> ErrorInfo:
     """Look at code, message and HTTP status together and say what the answer means."""
     name = symbol(code, message)

@@ -275,6 +275,11 @@ class Session(httpx.BaseTransport):
         )
         return RawRequest(request.method, self._origin, target, {**headers, **added}, request.body, timeout)
 
+    @property
+    def clock_offset(self) -> float:
+        """Seconds to add to this machine's clock, as the service said when it refused it; 0 where it never did."""
+        return self._clock_offset
+
     def pause(self, seconds: float) -> None:
         """Let nobody call this account for these seconds, some minutes at most: the service asked to wait."""
         self._limiter.pause(seconds)

@@ -280,7 +280,7 @@ async def test_a_trigger_without_its_connection_says_so() -> None:
     with pytest.raises(DataWorksError, match="connection nowhere") as caught:
         StopDIJobOperator(task_id="stop", di_job_id=JOB).execute_complete({}, json.loads(json.dumps(event.payload)))  # type: ignore[typeddict-item]
 
-    assert "See README.md#connection-unreadable" in str(caught.value)
+    assert "For more: python -m airflow_provider_dataworks explain connection-unreadable" in str(caught.value)
 
 
 def test_an_event_of_another_release_says_so() -> None:
@@ -288,7 +288,7 @@ def test_an_event_of_another_release_says_so() -> None:
     with pytest.raises(DataWorksError, match="not understood") as caught:
         StopDIJobOperator(task_id="stop", di_job_id=JOB).execute_complete({}, {"status": "ok"})  # type: ignore[typeddict-item]
 
-    assert str(caught.value).endswith("See README.md#mixed-versions")
+    assert str(caught.value).endswith("For more: python -m airflow_provider_dataworks explain mixed-versions")
 
 
 def test_every_entry_is_met_by_a_test() -> None:

@@ -1,0 +1,106 @@
+"""Reads XComs as they stand in Airflow's database, for what looks at many runs at once; never writes, nor unpickles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow.models.taskinstance import TaskInstance
+from sqlalchemy import LargeBinary, Text, and_, cast, select
+from sqlalchemy.orm import aliased
+
+try:
+    from airflow.models.xcom import XComModel
+except ImportError:  # 2.11
+    from airflow.models.xcom import BaseXCom as XComModel  # type: ignore[no-redef]
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+# Asked through Any: what the columns are called is the same in all versions, how they are declared is not.
+XCom: Any = XComModel
+_Task: Any = TaskInstance
+_AT_ONCE = 500  # values in one question to the database
+
+
+class Row(NamedTuple):
+    """An XCom with its decoded value."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    key: str
+    value: Any
+    timestamp: datetime | None
+    dag_run_id: int
+
+    @property
+    def at(self) -> float | None:
+        """Epoch seconds at which it was pushed."""
+        return self.timestamp.timestamp() if self.timestamp else None
+
+
+def rows(session: Session, *where: Any, newest: int | None = None) -> Iterator[Row]:
+    """
+    Yield XComs.
+
+    :param where: conditions on the columns of ``XCom``; one of them should be about the key or the runs, which are
+        indexed.
+    :param newest: only so many, the newest first.
+    """
+    # As text, and decoded here: a value that no JSON can be read from must not keep others from being read.
+    value = XCom.value if isinstance(XCom.value.type, LargeBinary) else cast(XCom.value, Text)
+    columns = (XCom.dag_id, XCom.run_id, XCom.task_id, XCom.map_index, XCom.key, value)
+    query = select(*columns, XCom.timestamp, XCom.dag_run_id).where(*where)
+    if newest is not None:
+        query = query.order_by(XCom.timestamp.desc()).limit(newest)
+    for row in session.execute(query):
+        yield Row._make((*row[:5], decoded(row[5]), *row[6:]))
+
+
+def runs_with(session: Session, keys: Collection[str], *where: Any, newest: int | None = None) -> set[int]:
+    """Return the runs in which tasks noted something under these keys, by the ids that Airflow's tables use."""
+    query = select(XCom.dag_run_id).where(XCom.key.in_(keys), *where)
+    if newest is not None:
+        query = query.order_by(XCom.timestamp.desc()).limit(newest)
+    return set(session.scalars(query))
+
+
+def chunks(values: Iterable[int]) -> Iterator[list[int]]:
+    """Yield the values, each once, in lists that one question to a database can hold."""
+    ordered = sorted(set(values))
+    yield from (ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE))
+
+
+def of(column: Any, dag_ids: Collection[str] | None) -> list[Any]:
+    """Return the conditions that leave these DAGs: none for ``None``."""
+    return [] if dag_ids is None else [column.in_(list(dag_ids))]
+
+
+def noted_beside(*keys: str) -> Any:
+    """Return the condition that the same task has an XCom under one of these keys, too."""
+    beside = aliased(XCom)
+    same = (getattr(beside, name) == getattr(XCom, name) for name in ("dag_run_id", "task_id", "map_index"))
+    return select(beside.key).where(*same, beside.key.in_(keys)).exists()
+
+
+def made_by(operator: str) -> Any:
+    """Return the condition that the task is of the operator with this class name."""
+    names = ("dag_id", "run_id", "task_id", "map_index")
+    same = and_(*(getattr(_Task, name) == getattr(XCom, name) for name in names))
+    return select(_Task.task_id).where(same, _Task.operator == operator).exists()
+
+
+def decoded(value: Any) -> Any:
+    """Return the value that JSON holds; where Airflow's API server stored it as text within JSON, that of the text."""
+    for _ in range(2):
+        if not isinstance(value, str | bytes):
+            return value
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return value
