@@ -51,7 +51,7 @@ LIMITS = {
     "memory": Limit(
         (2, 11),
         (3, 2),
-        "nothing is kept between tries, see [StopDIJobOperator](#stopdijoboperator) for what that means",
+        "nothing is kept between tries, see [what that means](../explanation/stop.md#what-is-remembered)",
     ),
     "retry-policy": Limit((2, 11), (3, 2), "a throttled task is retried after `retry_delay`, not when DataWorks asked"),
     "reschedule": Limit((3, 3), (3, 3), "waiting as long as DataWorks asked uses up a retry"),
