@@ -106,7 +106,7 @@ proxy: #* See that there is a tinyproxy for the tests; install Debian's if possi
 test-fire: .venv/.ready #* Live through 10,000 random schedules (ARGS="--seed N" for one; 6 minutes on two cores)
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m campaign $(ARGS)
 
-test-matrix: $(LINES:%=matrix-%) matrix-next #* Test the wheel on each Airflow of README's table (one: make matrix-3.1.8 [PYTHON=...])
+test-matrix: $(LINES:%=matrix-%) matrix-next #* Test the wheel on each Airflow that is supported (one: make matrix-3.1.8 [PYTHON=...])
 
 lint: .venv/.ready #* Ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .

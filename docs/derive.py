@@ -77,7 +77,7 @@ def _field(name: str, field: Any) -> tuple[str, str, str]:
 def regions() -> str:
     """Return the table of the regions and their hosts."""
     rows = [
-        (f"`{region}`", name, *(f"`{host}`" if (host := host_of(region, each)) else "–" for each in NETWORKS))
+        (f"`{region}`", name, *(f"`{host}`" if (host := host_of(region, each)) else "none" for each in NETWORKS))
         for region, name in NAMED.items()
     ]
     return _table("region | where | public | vpc", rows)
@@ -92,9 +92,9 @@ def policy(*features: str) -> str:
 
 def emulator_options() -> str:
     """Return the table of the options of the emulator's command line."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for option in parser()._actions:
-        given = " ".join(filter(None, (option.option_strings[-1], option.metavar or _example(option))))
+        given = f"{option.option_strings[-1]} {option.metavar or _example(option)}".strip()
         text = (option.help or "") % {"default": option.default}
         rows.append((f"`{given}`", text.replace("|", r"\|")))
     return _table("option | what it does", rows)

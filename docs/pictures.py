@@ -82,9 +82,10 @@ def maintenance_graph(page: Page, airflow: LocalAirflow, scheme: str) -> None:
     whole = page.locator('.react-flow__node[data-id="maintenance"]')
     expect(page.locator('.react-flow__node[data-id="maintenance.work.alter_table"]')).to_be_visible()
     page.wait_for_timeout(1500)  # Airflow moves the nodes to their places
-    box = whole.bounding_box()
-    assert box is not None
-    around = {"x": box["x"] - 8, "y": box["y"] - 8, "width": box["width"] + 16, "height": box["height"] + 16}
+    around = whole.evaluate("""node => {
+        const box = node.getBoundingClientRect();
+        return {x: box.x - 8, y: box.y - 8, width: box.width + 16, height: box.height + 16};
+    }""")
     keep(page, "maintenance-graph", scheme, clip=around)
 
 
@@ -109,9 +110,9 @@ def take(directory: Path) -> bool:
         airflow.wait_healthy()
         airflow.add_connection("dataworks_default", emulator.form)
         airflow.unpause(DAG)
-        run_id = airflow.trigger(DAG, {"ignore_window": True})
+        airflow.trigger(DAG, {"ignore_window": True})
         for scheme in ("light", "dark"):
-            context = browser.new_context(viewport={"width": 1000, "height": 1180}, color_scheme=scheme)  # type: ignore[arg-type]
+            context = browser.new_context(viewport={"width": 1000, "height": 1180}, color_scheme=scheme)
             context.set_default_timeout(20_000)
             page = context.new_page()
             connection_form(page, airflow, scheme)

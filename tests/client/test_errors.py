@@ -51,7 +51,7 @@ def test_errors_survive_pickling_and_copying_with_all_their_facts() -> None:
 
 
 def test_the_text_holds_every_fact() -> None:
-    """First what happened; then what to do, and where README tells more; connection and ids last."""
+    """First what happened; then what to do, and where more is told; connection and ids last."""
     text = (
         "StopDIJob of DI job 11668 failed (Some.Code, HTTP 418): m. It was Running when last looked at.\n"
         "What to do: Do this.\n"

@@ -1,6 +1,7 @@
 """Every code block of README and of the pages is run: one of a kind that nothing here knows how to run fails.
 
-The tutorial is run as a whole, in ``test_tutorial.py``; connections to copy are read in ``test_connections_to_copy.py``.
+The tutorial is run as a whole, in ``test_tutorial.py``; connections to copy are read in
+``test_connections_to_copy.py``.
 """
 
 from __future__ import annotations

@@ -140,7 +140,10 @@ def test_readme_is_short_and_its_links_lead_somewhere() -> None:
 def test_every_picture_is_there_by_day_and_by_night() -> None:
     """And each is small, and shown."""
     shown = {
-        found for page in all_pages() for found in re.findall(r"images/([\w-]+\.png)", text_of(page)) if page != "README.md"
+        found
+        for page in all_pages()
+        for found in re.findall(r"images/([\w-]+\.png)", text_of(page))
+        if page != "README.md"
     }
     pictures = {path.name: path.stat().st_size for path in (PAGES / "images").glob("*.png")}
 

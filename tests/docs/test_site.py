@@ -101,7 +101,10 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
         found.feed(page.read_text())
         outside += [(page.name, address) for address in found.addresses if OUTSIDE.match(address)]
     for sheet in site.rglob("*.css"):
-        outside += [(sheet.name, found) for found in re.findall(r"(?:url\(|@import )[\"']?((?:https?:)?//[^)\"']+)", sheet.read_text())]
+        outside += [
+            (sheet.name, found)
+            for found in re.findall(r"(?:url\(|@import )[\"']?((?:https?:)?//[^)\"']+)", sheet.read_text())
+        ]
 
     assert len(pages) > 25
     assert outside == []

@@ -93,7 +93,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         assert found.emulator.wait(10) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_it_goes_as_it_says(reader: Reader) -> None:
     """Each command ends as told, and each line of output is there."""
     compared = 0

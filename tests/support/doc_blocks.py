@@ -1,4 +1,4 @@
-"""Code blocks of README and of the pages, and the user's test among them; it imports no Airflow, so that every version can use it."""
+"""Code blocks of README and of the pages, and the user's test among them; for every version: it imports no Airflow."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ class ErrorInfo:
     """
     One entry of the catalogue.
 
-    :param anchor: its name, and the anchor of its row in README.
+    :param anchor: its name, and the anchor of its entry in the documentation.
     :param error: the class that is raised.
     :param title: what is wrong, in a few words.
-    :param codes: codes by which the service reports it, as README shows them; empty where there is none.
+    :param codes: codes by which the service reports it, as the pages show them; empty where there is none.
     :param cause: why it happens; says so where the vendor does not document it.
     :param remedy: what the reader of a failed task should do.
     """
