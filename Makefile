@@ -31,7 +31,7 @@ export UV_SYSTEM_CERTS := true
 endif
 
 .PHONY: help demo airflow bench browser proxy servers test test-e2e test-e2e-next test-cluster test-fire test-matrix
-.PHONY: matrix-next lint readme format wheel wheel-check lock clean $(LINES:%=matrix-%)
+.PHONY: matrix-next lint docs pages pictures format wheel wheel-check lock clean $(LINES:%=matrix-%)
 
 help: #* Show this list
 	@awk -F ':.*#[*] ' '/^[a-z0-9-]+:.*#[*] / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -106,15 +106,22 @@ proxy: #* See that there is a tinyproxy for the tests; install Debian's if possi
 test-fire: .venv/.ready #* Live through 10,000 random schedules (ARGS="--seed N" for one; 6 minutes on two cores)
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m campaign $(ARGS)
 
-test-matrix: $(LINES:%=matrix-%) matrix-next #* Test the wheel on each Airflow of README's table (one: make matrix-3.1.8 [PYTHON=...])
+test-matrix: $(LINES:%=matrix-%) matrix-next #* Test the wheel on each Airflow that is supported (one: make matrix-3.1.8 [PYTHON=...])
 
 lint: .venv/.ready #* Ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-readme: .venv/.ready #* Write README's contents, quoted examples and derived tables anew, from their sources
-	$(BIN)/python docs/readme.py
+docs: .venv/.ready #* Build the documentation into build/docs, without a network, and test it: links, names, code blocks
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean --config-file docs/mkdocs.yml
+	@$(BIN)/python -m pytest -m "not e2e" tests/docs $(ARGS)
+
+pages: .venv/.ready #* Write the derived parts of README and of the pages anew, from their sources
+	$(BIN)/python docs/derive.py
+
+pictures: .venv/.ready browser #* Take the screenshots of the documentation anew, light and dark (2 minutes)
+	@PYTHONPATH=. $(BIN)/python docs/pictures.py
 
 format: .venv/.ready #* Let ruff correct what it can
 	$(BIN)/ruff check --fix-only .
@@ -134,7 +141,7 @@ lock: .venv/.ready #* Resolve requirements/*.txt anew (needs the package index)
 	done
 	@$(COMPILE) pyproject.toml --extra credentials --extra emulator --resolution lowest-direct \
 		--exclude-newer $(firstword $(filter 20%,$(subst =, ,$(DAYS)))) -o requirements/constraints-lowest.txt
-	@$(COMPILE) pyproject.toml --extra dev -c requirements/constraints-$(AIRFLOW).txt --exclude-newer $(TOOLS_DAY) \
+	@$(COMPILE) pyproject.toml --extra dev --extra docs -c requirements/constraints-$(AIRFLOW).txt --exclude-newer $(TOOLS_DAY) \
 		-o requirements/tools.all
 	@grep -vxFf requirements/constraints-$(AIRFLOW).txt requirements/tools.all > requirements/tools.txt
 	@printf '%s\n' $(CLUSTER) | $(COMPILE) - -c requirements/constraints-$(AIRFLOW).txt \
@@ -161,7 +168,7 @@ clean: #* Remove environments and everything else that can be made again
 	echo "Building .venv with $$("$$python" --version) (once, about 20 seconds)"; \
 	"$$python" -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13,<1'
-	@$(INSTALL) --python $(BIN)/python -r pyproject.toml --extra dev $(call PINS,$(AIRFLOW))
+	@$(INSTALL) --python $(BIN)/python -r pyproject.toml --extra dev --extra docs $(call PINS,$(AIRFLOW))
 	@touch $@
 
 .venv/.ready: .venv/.locked pyproject.toml airflow_provider_dataworks/__init__.py

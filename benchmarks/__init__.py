@@ -1,1 +1,1 @@
-"""Measurements behind the figures of the README, one script per question; every figure stands beside a baseline."""
+"""Measurements behind the page of costs, one script per question; every figure stands beside a baseline."""

@@ -46,7 +46,7 @@ def test_it_imports_without_a_connection_and_carries_tags(path: Path) -> None:
 
 
 def test_the_stop_example_stops_checks_and_reports(emulator: Emulator, connect: Callable[..., None]) -> None:
-    """It is README's quick start and the demo."""
+    """It is the one of "Stop one job", and the demo."""
     emulator.add_job(JOB, "Running", stop_seconds=0.1)
     dag = load(EXAMPLES[0].with_name("example_dataworks_stop.py")).dag
 

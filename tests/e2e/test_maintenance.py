@@ -1,4 +1,4 @@
-"""Every row of README's table "what happens when" on a real Airflow: the job runs again, or the run is red."""
+"""Every row of the pages' table "what happens when" on a real Airflow: the job runs again, or the run is red."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def made(*arguments: str):
 
 
 def test_without_options_one_job_runs():
-    """The job of the README."""
+    """The job of all pages."""
     (job,) = made().jobs()
     assert (job.id, job.status, job.stop_seconds, job.start_seconds) == (11668, "Running", 2.0, 1.0)
 

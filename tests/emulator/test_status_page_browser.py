@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import chromium, picture
+from browser import chromium
 
 from airflow_provider_dataworks.emulator import Emulator
 
@@ -186,7 +186,7 @@ element => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_can_be_read_by_day_and_by_night(look, signer, scheme):
-    """Statuses, messages, calls and rules stand out from what is behind them; the day's look is in docs/."""
+    """Statuses, messages, calls and rules stand out from what is behind them."""
     failed = {"status": "Failed", "name": "mysql_to_holo_customers", "error_message": "binlog position is gone"}
     jobs = {11668: {"status": "Running", "name": "mysql_to_holo_orders"}, 11743: failed, 11801: "Stopped"}
     throttle = {"operation": "StopDIJob", "throttle": {"hints": {"x-acs-retry-after": 2000}}, "times": 1}
@@ -213,5 +213,3 @@ def test_it_can_be_read_by_day_and_by_night(look, signer, scheme):
             assert found.count(), place
             for number in range(found.count()):
                 assert found.nth(number).evaluate(CONTRAST) >= 4.5, (place, found.nth(number).inner_text())
-        if scheme == "light":
-            picture(page, "status-page.png")

@@ -1,11 +1,11 @@
-"""The test that README shows to users runs on every Airflow of the matrix."""
+"""The test that the pages show to users runs on every Airflow of the matrix."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from readme_blocks import run_a_users_tests
+from doc_blocks import run_a_users_tests
 
 pytestmark = pytest.mark.matrix
 

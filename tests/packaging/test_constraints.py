@@ -65,7 +65,7 @@ def test_it_installs_with_the_constraints_of(
     check(line, python, tmp_path, run)
 
 
-def test_pip_installs_it_as_readme_says(built: dict[str, Path], tmp_path: Path, run: Callable[..., str]) -> None:
+def test_pip_installs_it_as_the_pages_say(built: dict[str, Path], tmp_path: Path, run: Callable[..., str]) -> None:
     """The command for users, but for the two places that are theirs; pip itself resolves it."""
     line = REQUIREMENTS / "constraints-3.1.8.txt"
     python = tmp_path / "venv" / "bin" / "python"

@@ -1,4 +1,4 @@
-"""What a line of Airflow cannot do, each by its name: tests that need it are skipped with it, and README lists it."""
+"""What a line of Airflow cannot do, each by its name: tests that need it are skipped with it, and the pages list it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AIRFLOW = version("apache-airflow")
 @dataclass(frozen=True)
 class Limit:
     """
-    Something that the lines from ``first`` to ``last`` lack; the text stands in README as it is.
+    Something that the lines from ``first`` to ``last`` lack; the text stands on the page of versions as it is.
 
     :param first: oldest line that lacks it, such as (3, 0).
     :param last: newest line that lacks it.
@@ -51,7 +51,7 @@ LIMITS = {
     "memory": Limit(
         (2, 11),
         (3, 2),
-        "nothing is kept between tries, see [StopDIJobOperator](#stopdijoboperator) for what that means",
+        "nothing is kept between tries, see [what that means](../explanation/stop.md#what-is-remembered)",
     ),
     "commands": Limit(
         (2, 11), (3, 1), "there is no `airflow dataworks`: use `python -m airflow_provider_dataworks`, it is the same"

@@ -1,18 +1,14 @@
-"""A headless Chromium for the tests that look at pages, and the pictures of docs/ that they take when asked to."""
+"""A headless Chromium for the tests that look at pages."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-DOCS = Path(__file__).parents[2] / "docs"
-LARGEST_PICTURE = 200_000  # bytes
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--no-sandbox",
@@ -35,11 +31,3 @@ def chromium() -> Iterator[Browser]:
             yield running
         finally:
             running.close()
-
-
-def picture(of: Page | Locator, name: str) -> None:
-    """Take a picture for docs/, if the environment variable ``DOCS_PICTURES`` is set; else only see that it can be."""
-    taken = of.screenshot(animations="disabled", caret="initial")
-    assert len(taken) < LARGEST_PICTURE, f"{name} has {len(taken)} bytes"
-    if os.environ.get("DOCS_PICTURES"):
-        (DOCS / name).write_bytes(taken)

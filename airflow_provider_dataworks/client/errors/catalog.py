@@ -1,6 +1,6 @@
-"""Every error a task can end in, with its cause and remedy, by the anchor of its row in README; only text.
+"""Every error a task can end in, with its cause and remedy, by the anchor of its entry in the documentation; only text.
 
-``docs/readme.py`` writes README's section "Troubleshooting" from it, and each error names its row there. The entries
+``docs/derive.py`` writes the page of errors from it, and each error names its entry there. The entries
 about calls are in :mod:`.catalog_calls`, those about credentials in :mod:`.catalog_credentials`; here are the others,
 about jobs, windows and maintenance.
 """

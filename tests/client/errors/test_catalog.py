@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -42,8 +41,7 @@ from airflow_provider_dataworks.triggers.dataworks import DIJobStatusTrigger
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 
-README = Path(__file__).parents[3] / "README.md"
-PACKAGE = README.parent / "airflow_provider_dataworks"
+PACKAGE = Path(__file__).parents[3] / "airflow_provider_dataworks"
 V2020, V2024 = "2020-05-18", "2024-05-18"
 UNKNOWN_HOST = "dataworks.nowhere.example"
 CLOSED = {"cron": "0 0 29 2 *", "duration": "PT1H", "timezone": "UTC"}
@@ -142,7 +140,7 @@ def set_up(dataworks_emulator_factory: EmulatorFactory, monkeypatch: pytest.Monk
 
 
 def test_the_text_of_an_error_is_one_clear_block(set_up: Callable[..., None]) -> None:
-    """What happened with all facts, what to do, and where README tells more; hardly a frame of ours in its way."""
+    """What happened with all facts, what to do, and where more is told; hardly a frame of ours in its way."""
     misses = []
     for api_version in (V2020, V2024):
         for see, wrong, arguments, first in TASKS:
@@ -324,7 +322,7 @@ def test_every_class_leads_to_an_entry_of_its_own() -> None:
 
 
 def test_no_module_writes_a_remedy_of_its_own() -> None:
-    """Texts stand in the catalogue, where README finds them; only a refused field has its own."""
+    """Texts stand in the catalogue, where the pages find them; only a refused field has its own."""
     assert [
         path
         for path in PACKAGE.rglob("*.py")
@@ -332,17 +330,13 @@ def test_no_module_writes_a_remedy_of_its_own() -> None:
     ] == []
 
 
-def test_every_entry_has_its_place_in_readme() -> None:
-    """By the anchor that errors name, and with the text that they have."""
-    text = README.read_text()
-
-    assert re.findall(r'<a id="([^"]+)">', text) == list(CATALOG)
-    assert runpy.run_path(str(README.parent / "docs" / "readme.py"), run_name="readme")["errors"]() in text
+def test_every_entry_gives_errors_its_remedy_and_its_name() -> None:
+    """By which the pages tell more; that they have it, with the same text, is held in ``tests/docs``."""
     assert [name for name, info in CATALOG.items() if info.kwargs != {"remedy": info.remedy, "see": name}] == []
 
 
 def leads_to(shown: str, info: ErrorInfo) -> bool:
-    """Say whether a code, as README shows it, leads to this entry."""
+    """Say whether a code, as the pages show it, leads to this entry."""
     if shown in ("as in the row above", "HTTP 3xx"):
         return True
     if shown == "HTTP 4xx without a code":
@@ -355,7 +349,7 @@ def leads_to(shown: str, info: ErrorInfo) -> bool:
 
 
 def test_the_codes_an_entry_shows_are_those_that_lead_to_it() -> None:
-    """README may not promise what the client does not do."""
+    """The pages may not promise what the client does not do."""
     wrong = [
         (info.anchor, shown)
         for info in CATALOG.values()
@@ -367,7 +361,7 @@ def test_the_codes_an_entry_shows_are_those_that_lead_to_it() -> None:
 
 
 def test_every_code_is_shown_by_its_entry() -> None:
-    """Whoever looks a code up in README finds it; but the entry for all other codes of STS has none."""
+    """Whoever looks a code up finds it; but the entry for all other codes of STS has none."""
     wrong = []
     for code, info in codes.EXACT.items():
         shown = [re.escape(text).replace(r"\*", ".*") for text in info.codes.removeprefix("other ").split(", ")]

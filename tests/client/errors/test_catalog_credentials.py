@@ -217,7 +217,7 @@ def secrets_in(text: str, machine: Machine) -> list[str]:
 def test_the_text_of_an_error_about_keys_is_one_clear_block(
     make_machine: Callable[[], Machine], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What happened with all facts, what to do, and where README tells more; DataWorks was not asked."""
+    """What happened with all facts, what to do, and where more is told; DataWorks was not asked."""
     caplog.set_level("DEBUG")
     misses = []
     for see, spoil, first in TASKS:

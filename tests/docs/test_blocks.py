@@ -1,12 +1,13 @@
-"""Every code block of README is run: one of a kind that nothing here knows how to run fails.
+"""Every code block of README and of the pages is run: one of a kind that nothing here knows how to run fails.
 
-The blocks of the section "Connection" are tested with the connection, in ``test_readme.py``.
+The tutorial is run as a whole, in ``test_tutorial.py``; connections to copy are read in
+``test_connections_to_copy.py``.
 """
 
 from __future__ import annotations
 
-import inspect
 import itertools
+import json
 import re
 import shlex
 import signal
@@ -20,51 +21,55 @@ from typing import Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 import pytest
+from doc_blocks import BLOCKS, ROOT, Block, all_pages, run_a_users_tests, text_of
 from packaging.requirements import Requirement
-from readme_blocks import BLOCKS, README, ROOT, Block, run_a_users_tests
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.emulator.fixtures import (
+    EmulatorFactory,
     dataworks_emulator,
     dataworks_emulator_factory,
 )
-from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.maintenance import DIJobMaintenance, MaintenanceWindow
 from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-X.Y.Z/constraints-3.N.txt"
-COMMANDS = [words for block in BLOCKS if block.kind == "bash" for words in block.commands]
+# Pages that a test of their own runs from the first block to the last, output too.
+RUN_AS_A_WHOLE = {"tutorial.md": "tests/docs/test_tutorial.py"}
+RUN_HERE = [block for block in BLOCKS if block.page not in RUN_AS_A_WHOLE]
+COMMANDS = [words for block in RUN_HERE if block.kind == "bash" for words in block.commands]
 
 
 def test_nothing_is_left_out() -> None:
-    """As many blocks were found as README opens, so that no odd fence hides one."""
-    connection = README.split("## Connection\n")[1].split("\n## ")[0]
+    """As many blocks were found as the pages open, so that no odd fence hides one; and each is of a known kind."""
+    fences = {page: len(re.findall(r"^\s*(```|~~~)", text_of(page), re.MULTILINE)) for page in all_pages()}
+    found = {page: 2 * sum(block.page == page for block in BLOCKS) for page in all_pages()}
 
-    fences = [len(re.findall(r"^\s*(```|~~~)", text, re.MULTILINE)) for text in (README, connection)]
-    assert fences[0] - fences[1] == 2 * len(BLOCKS)
-    assert {block.kind for block in BLOCKS} == {"bash", "dockerfile", "python"}
+    assert found == fences
+    assert {block.kind for block in RUN_HERE} == {"bash", "dockerfile", "json", "python"}
+    for page, by in RUN_AS_A_WHOLE.items():
+        assert page in (ROOT / by).read_text()
 
 
 # Python
 
 
 def _ids(block: Block) -> str:
-    return f"{block.section}: {block.text.strip().splitlines()[0]}"
+    return f"{block.page}: {block.section}"
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.kind == "python" and not block.file], ids=_ids)
+@pytest.mark.parametrize("block", [block for block in RUN_HERE if block.kind == "python" and not block.file], ids=_ids)
 def test_python_blocks_run(block: Block, dataworks_emulator: Emulator) -> None:
     """As they stand, with a connection to the emulator; one that makes a DAG makes a whole one."""
     found: dict[str, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        exec(compile(block.text, f"README.md, {block.section}", "exec"), found)  # noqa: S102 - our own README
+        exec(compile(block.text, f"{block.page}, {block.section}", "exec"), found)  # noqa: S102 - our own pages
 
     dags = [value for value in found.values() if isinstance(value, DAG)]
-    assert len(dags) == block.quoted
+    assert len(dags) == ("DAG(" in block.text)
     for dag in dags:
         assert dag.tasks
         dag.validate()
@@ -74,9 +79,26 @@ def test_python_blocks_run(block: Block, dataworks_emulator: Emulator) -> None:
 
 @pytest.mark.slow
 def test_a_users_tests_run(tmp_path: Path) -> None:
-    """The DAG of the quick start, the two files and the commands, in an empty folder, give a green pytest."""
-    assert [block.file for block in BLOCKS if block.file] == ["conftest.py", "test_stop.py"]
+    """The DAG of "Stop one job", the two files and the commands, in an empty folder, give a green pytest."""
+    assert [block.file for block in RUN_HERE if block.file] == ["conftest.py", "test_stop.py"]
     assert "1 passed" in run_a_users_tests(tmp_path)
+
+
+# JSON
+
+
+@pytest.mark.parametrize("block", [block for block in RUN_HERE if block.kind == "json"], ids=_ids)
+def test_json_blocks_are_policies(block: Block) -> None:
+    """As RAM takes them: a version, and statements that allow actions."""
+    policy = json.loads(block.text)
+
+    assert set(policy) == {"Version", "Statement"}
+    assert policy["Version"] == "1"
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert all(re.fullmatch(r"(dataworks|sts):[A-Z]\w+", action) for action in actions)
+        assert ("Resource" in statement) is not ("Principal" in statement)
 
 
 # Shell
@@ -111,8 +133,8 @@ def an_installation(words: list[str], emulator: Emulator) -> None:
         assert wanted.extras <= set(PROJECT["optional-dependencies"])
 
 
-def an_emulator(words: list[str], emulator: Emulator) -> None:
-    """It starts with these arguments, but another port, and ends when asked."""
+def a_module(words: list[str], emulator: Emulator) -> None:
+    """The emulator starts with these arguments, but another port, and ends when asked; no other module is known."""
     assert words[:3] == ["python", "-m", "airflow_provider_dataworks.emulator"]
     arguments = ["0" if before == "--port" else word for before, word in itertools.pairwise(words)]
     with subprocess.Popen(
@@ -142,13 +164,14 @@ def an_airflow_command(words: list[str], emulator: Emulator) -> None:
 
 
 def an_environment(words: list[str], emulator: Emulator) -> None:
-    """Each variable is one that Airflow reads: its home, or an option of its configuration."""
+    """Each variable is one that Airflow reads: its home, a connection, or an option of its configuration."""
     from airflow.configuration import conf
 
     for word in words[1:]:
         name = word.partition("=")[0]
         section, _, option = name.removeprefix("AIRFLOW__").lower().partition("__")
-        assert name == "AIRFLOW_HOME" or conf.has_option(section, option), name
+        known = name in ("AIRFLOW_HOME", "AIRFLOW_CONN_DATAWORKS_DEFAULT") or conf.has_option(section, option)
+        assert known, name
 
 
 def a_test_run(words: list[str], emulator: Emulator) -> None:
@@ -159,7 +182,7 @@ def a_test_run(words: list[str], emulator: Emulator) -> None:
 CHECKS: dict[str, Callable[[list[str], Emulator], None]] = {
     "make": a_make_target,
     "pip": an_installation,
-    "python": an_emulator,
+    "python": a_module,
     "curl": a_request,
     "airflow": an_airflow_command,
     "export": an_environment,
@@ -167,10 +190,17 @@ CHECKS: dict[str, Callable[[list[str], Emulator], None]] = {
 }
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_commands_do_what_they_say(words: list[str], emulator: Emulator) -> None:
+def test_commands_do_what_they_say(emulator: Emulator) -> None:
     """Each by what its program is; a program that is not known here fails."""
-    CHECKS[words[0]](words, emulator)
+    wrong = []
+    for words in COMMANDS:
+        try:
+            CHECKS[words[0]](words, emulator)
+        except (AssertionError, KeyError, SystemExit) as error:
+            wrong.append(f"{' '.join(words)}: {error!r}")
+
+    assert COMMANDS
+    assert wrong == []
 
 
 def test_the_image_is_made_as_the_installation_is() -> None:
@@ -186,67 +216,30 @@ def test_the_image_is_made_as_the_installation_is() -> None:
     assert [word for word in words if word != "--no-cache-dir"] in COMMANDS
 
 
-def test_the_pool_it_makes_counts_deferred_tasks() -> None:
-    """Or it bounds only the few seconds of asking, as README says."""
+def test_the_pool_of_jobs_that_are_down_counts_deferred_tasks() -> None:
+    """Or it bounds only the few seconds of asking, as the page says."""
     from airflow.cli.cli_parser import get_parser
 
-    (words,) = [words for words in COMMANDS if words[:2] == ["airflow", "pools"]]
+    (words,) = [words for words in COMMANDS if words[:4] == ["airflow", "pools", "set", "dataworks"]]
     arguments = get_parser().parse_args(words[1:])
 
     assert (arguments.pool, arguments.slots, arguments.include_deferred) == ("dataworks", 40, True)
 
 
-# Words, links and derived parts
+# What tables show as code
 
 
-@pytest.mark.parametrize("made", [MaintenanceWindow, DIJobMaintenance])
-def test_every_parameter_of_a_maintenance_is_explained(made: type) -> None:
-    """In the tables of its section; those of operators and sensor are held in ``test_readme.py``."""
-    section = README.split("## Maintenance windows")[1].split("\n## ")[0]
+def test_the_faults_the_pages_show_are_taken(dataworks_emulator_factory: EmulatorFactory) -> None:
+    """The table of faults to rehearse, and the option for the command line by the emulator's own parser."""
+    rows = re.findall(r"^\| [^|]+ \| `(\{.*\})` \|$", text_of("how-to/testing.md"), re.MULTILINE)
+    option = re.search(r"--fault '([^']+)'", text_of("reference/emulator.md"))
+    assert len(rows) == 4
+    assert option is not None
+    running = dataworks_emulator_factory(jobs={11668: {"status": "Running", "stop_ends_in": "Failed"}})
+    running.inject(*map(json.loads, rows))
 
-    for name, parameter in inspect.signature(made).parameters.items():
-        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
-            assert re.search(rf"^\|[^|]*`{name}`", section, re.MULTILINE), name
-
-
-def test_every_method_of_the_hook_is_explained() -> None:
-    """In the table of its section, but what Airflow asks for to draw the form."""
-    section = README.split("## DataWorksHook")[1].split("\n## ")[0]
-    methods = [
-        name for name, found in vars(DataWorksHook).items() if inspect.isfunction(found) and not name.startswith("_")
-    ]
-
-    assert "get_di_job" in methods
-    for name in methods:
-        assert f"`{name}(" in section or f"await {name}(" in section, name
-
-
-def load_the_writer() -> Any:
-    """Return the module behind ``make readme``."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("readme", ROOT / "docs" / "readme.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_derived_parts_are_up_to_date() -> None:
-    """Contents, examples and the table of errors are what ``make readme`` would write."""
-    assert load_the_writer().filled(README) == README
-
-
-def test_every_link_inside_leads_somewhere() -> None:
-    """To a heading, a row of the table of errors, or a file; pictures are made by tests of their own."""
-    prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
-    headings = [load_the_writer().anchor(text) for text in re.findall(r"^##+ (.+)$", prose, re.MULTILINE)]
-    anchors = headings + re.findall(r'<a id="([^"]+)">', prose)
-
-    assert len(anchors) == len(set(anchors))
-    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", prose):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif not target.endswith(".png"):
-            assert (ROOT / target).exists(), target
+    program = ["-m", "airflow_provider_dataworks.emulator", "--fault", option.group(1), "--host", "192.0.2.1"]
+    run = subprocess.run([sys.executable, *program], capture_output=True, text=True, check=False)
+    # The address is refused, after the fault was read: so the fault is good.
+    assert run.returncode == 2
+    assert "192.0.2.1" in run.stderr
