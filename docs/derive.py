@@ -27,6 +27,7 @@ ACTIONS = {
     "lag": ("ListDIJobMetrics",),
     "preflight": ("GetDIJobLog", "ListDIJobRunDetails"),
     "report": ("ListDIJobEvents",),
+    "alarms": ("GetDIAlarmRule", "ListDIAlarmRules", "UpdateDIAlarmRule"),
 }
 _CODE = re.compile(r"\d{5,}|\*\w+|[\w.]+\*|[A-Z]\w*\.[\w.]+(?<!\.)|[A-Z][a-z]+[A-Z]\w+")
 _PART = re.compile(r"(<!-- BEGIN (\w+) -->\n).*?(<!-- END \2 -->)", re.DOTALL)
