@@ -113,7 +113,7 @@ def take(directory: Path) -> bool:
         airflow.trigger(DAG, {"ignore_window": True})
         for scheme in ("light", "dark"):
             context = browser.new_context(viewport={"width": 1000, "height": 1180}, color_scheme=scheme)
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(60_000)  # milliseconds, of a busy machine
             page = context.new_page()
             connection_form(page, airflow, scheme)
             page.set_viewport_size({"width": 1900, "height": 900})
