@@ -194,7 +194,7 @@ ENV = .venv-matrix/$(1)$(if $(PYTHON),-$(notdir $(PYTHON)))
 TOOLS := pytest pytest-asyncio hypothesis
 # The one Airflow that draws connection forms only with it.
 TOOLS_3.0.6 := apache-airflow-providers-fab
-TESTS := $(addprefix tests/,matrix operators sensors triggers hooks links timetables windows \
+TESTS := $(addprefix tests/,matrix operators sensors triggers hooks links timetables windows cli \
 	test_exceptions.py test_maintenance.py test_maintenance_work.py test_retries.py)
 TESTS_lowest := tests/client
 

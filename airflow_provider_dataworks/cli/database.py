@@ -39,7 +39,7 @@ class DagFacts:
 def _reading() -> Iterator[Any]:
     """Give a session whose trouble ends the command; what the database says of it may name hosts and users."""
     try:
-        with create_session(scoped=False) as session:
+        with create_session() as session:
             yield session
             session.rollback()
     except SQLAlchemyError as error:

@@ -70,7 +70,9 @@ def _list_all(output: Output) -> int:
 def _show(row: ErrorInfo, output: Output) -> None:
     output.line(row.title, BOLD)
     output.text(f"Name: {row.anchor}")
-    output.text(f"Error: {row.error.__name__}, {'tried again' if row.error.retryable else 'not tried again'}")
+    output.text(
+        f"Error: {row.error.__name__}, which Airflow {'tries' if row.error.retryable else 'does not try'} again"
+    )
     if row.codes:
         output.text(f"Codes: {row.codes}")
     output.line()

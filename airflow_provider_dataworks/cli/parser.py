@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from airflow_provider_dataworks import __version__
@@ -48,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "airflow" not in sys.modules and not given.verbose:
         # What Airflow tells of itself as it starts is no result; unless whoever calls us chose otherwise.
         os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
+        if not sys.warnoptions:
+            # Airflow 2.11 warns of itself, and turns that on again unless there is such an option.
+            sys.warnoptions.append("ignore")
+            warnings.simplefilter("ignore")
     # What runs a command imports Airflow; a --help, and a word that is misspelled, need not wait for that.
     from airflow_provider_dataworks.cli.running import run
 

@@ -14,7 +14,7 @@ from airflow_provider_dataworks.cli.dags import Asks, Plan, read_plan
 from airflow_provider_dataworks.cli.jobs import look_at
 from airflow_provider_dataworks.cli.output import BOLD, YELLOW, Output
 from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError, exit_code_of, text_of, worst
-from airflow_provider_dataworks.cli.words import clock, iso, span
+from airflow_provider_dataworks.cli.words import clock, iso
 from airflow_provider_dataworks.client.models import DIJob
 from airflow_provider_dataworks.exceptions import DataWorksError
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -222,8 +222,7 @@ def _next(facts: database.DagFacts) -> str:
         return "Next run: none by itself, the DAG is paused."
     if facts.next_run is None:
         return "Next run: when somebody or something triggers it."
-    wait = facts.next_run - datetime.now(UTC).timestamp()
-    return f"Next run: {clock(facts.next_run)}, {f'in {span(wait)}' if wait > 0 else 'due'}"
+    return f"Next run: {clock(facts.next_run)}"
 
 
 def _as_json(

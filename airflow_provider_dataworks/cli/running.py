@@ -112,14 +112,15 @@ def _log_lines(*, verbose: bool) -> Iterator[None]:
         logging.getLogger(name)
         for name in ("airflow_provider_dataworks", "airflow.task.hooks.airflow_provider_dataworks")
     ]
-    airflow = logging.getLogger("airflow")
-    before = [(each, each.level, each.propagate, list(each.handlers)) for each in (*ours, airflow)]
+    others = [logging.getLogger(name) for name in ("airflow", "httpx")]
+    before = [(each, each.level, each.propagate, list(each.handlers)) for each in (*ours, *others)]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     for each in ours:
         each.handlers, each.propagate = [handler], False
         each.setLevel(logging.INFO if verbose else logging.WARNING)
-    airflow.setLevel(logging.INFO if verbose else logging.ERROR)
+    for each in others:
+        each.setLevel(logging.INFO if verbose else logging.ERROR)
     try:
         yield
     finally:

@@ -122,7 +122,10 @@ def _asked_for(arguments: Namespace) -> Iterator[tuple[str, MaintenanceWindow]]:
     found = windows_of(arguments.dag_id)
     if not found:
         problem = f"DAG {arguments.dag_id!r} has no maintenance window that Airflow's database knows of."
-        raise CommandError(f"{problem}\nIs it the DAG's id, and has the DAG processor read its file?", AIRFLOW)
+        raise CommandError(
+            f"{problem}\nIs it the DAG's id, and has its file been read? The command plan reads the file itself.",
+            AIRFLOW,
+        )
     yield from found
 
 

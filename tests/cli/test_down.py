@@ -11,7 +11,7 @@ from command_line import Say
 from dag_runs import run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
-from stored import drop_xcoms, session_of_database
+from stored import drop_xcoms, keep_dag, session_of_database
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
@@ -39,6 +39,7 @@ def stop(name: str, *ids: int) -> str:
             StopDIJobOperator(task_id=f"stop_{job_id}", di_job_id=job_id, poll_interval=0.1)
     state, tasks = run_dag(dag)
     assert state == "success"
+    keep_dag(dag)
     return str(next(iter(tasks.values())).run_id)
 
 

@@ -15,6 +15,8 @@ from airflow_provider_dataworks.maintenance import MaintenanceWindow
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.version_compat import DAG
 
+# As JSON, since Airflow 2.11 keeps no other form of a task's window in its database.
+YEARLY = MaintenanceWindow("0 2 1 1 *", 3600, "UTC").to_json()
 SUNDAYS = ("--cron", "0 2 * * SUN", "--duration", "PT3H", "--timezone", "Asia/Shanghai")
 
 
@@ -94,8 +96,8 @@ def test_the_windows_of_a_dag(say: Say) -> None:
     """Of its schedule and of its stops, each once, as Airflow's database has them."""
     always = MaintenanceWindow("0 0 * * *", timedelta(hours=24), "UTC")
     with DAG("windowed", schedule=always.timetable, start_date=datetime(2026, 1, 1), catchup=False) as dag:
-        StopDIJobOperator(task_id="stop", di_job_id=1, window=always)
-        StopDIJobOperator(task_id="other", di_job_id=2, window=MaintenanceWindow("0 2 1 1 *", 3600, "UTC"))
+        StopDIJobOperator(task_id="stop", di_job_id=1, window=always.to_json())
+        StopDIJobOperator(task_id="other", di_job_id=2, window=YEARLY)
     with DAG("nothing_to_do", schedule=None, start_date=datetime(2026, 1, 1)) as empty:
         pass
     run_dag(empty)  # makes the database
