@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_dataworks.cli.commands import COMMANDS, EXIT_CODES, Command
+from airflow_provider_dataworks.cli.parser import PROGRAM
 from airflow_provider_dataworks.client.endpoints import NAMED, NETWORKS, host_of
 from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 from airflow_provider_dataworks.emulator.__main__ import parser
@@ -101,6 +103,27 @@ def emulator_options() -> str:
     return _table("option | what it does", rows)
 
 
+def commands() -> str:
+    """Return every command with its arguments, from the table that both command lines are made from."""
+    codes = [line.split(maxsplit=1) for line in EXIT_CODES.splitlines()[1:]]
+    exits = _table("exit code | meaning", [(f"`{code}`", text) for code, text in codes])
+    return "\n\n".join([*map(_command, COMMANDS), f"## Exit codes\n\n{exits}"])
+
+
+def _command(command: Command) -> str:
+    rows: list[tuple[str, ...]] = []
+    for option in command.options:
+        name = option.settings.get("metavar", option.flags[-1].lstrip("-").upper().replace("-", "_"))
+        takes = option.flags[-1].startswith("-") and option.settings.get("action") is None
+        choices = "\\|".join(option.settings.get("choices", ()))
+        names = ", ".join(f"`{flag}`" for flag in option.flags) if option.flags[0].startswith("-") else f"`{name}`"
+        rows.append((f"{names} {choices or name}" if takes else names, option.help.replace("|", r"\|")))
+    examples = [f"# {what}\n{PROGRAM} {command.name} {given}".rstrip() for what, given in command.examples]
+    shown = "\n\n".join(examples)
+    table = _table("argument | what it is", rows)
+    return f"## {command.name}\n\n{command.description}\n\n{table}\n\n```text\n{shown}\n```"
+
+
 def _example(option: argparse.Action) -> str:
     return option.dest.upper() if option.nargs is None else ""
 
@@ -119,6 +142,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "policy_stop": lambda: policy("stop"),
     "policy_all": lambda: policy(*ACTIONS),
     "emulator_options": emulator_options,
+    "commands": commands,
 }
 
 
