@@ -121,7 +121,7 @@ def _command(command: Command) -> str:
     examples = [f"# {what}\n{PROGRAM} {command.name} {given}".rstrip() for what, given in command.examples]
     shown = "\n\n".join(examples)
     table = _table("argument | what it is", rows)
-    return f"## {command.name}\n\n{command.description}\n\n{table}\n\n```text\n{shown}\n```"
+    return f"## {command.name}\n\n{command.description}\n\n{table}\n\n```bash\n{shown}\n```"
 
 
 def _example(option: argparse.Action) -> str:

@@ -191,7 +191,8 @@ def test_reports_are_read_newest_first() -> None:
     assert ([kept.dag_id for kept in newest], [kept.dag_id for kept in of_first], none) == (["second"], ["first"], [])
 
     for value in ("gone", {"jobs": 5}, {"jobs": [5]}, ["jobs"]):
-        set_xcom(value, **_where("first", "return_value", "maintenance.report"))
+        for key in ("return_value", "dataworks_report"):
+            set_xcom(value, **_where("first", key, "maintenance.report"))
         with session_of_database() as session:
             assert records.reports(session, dag_ids=["first"]) == [], value
 

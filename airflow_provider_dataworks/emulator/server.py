@@ -126,6 +126,8 @@ async def serve(app: web.Application, host: str, port: int, listening: Future[tu
         listening.set_exception(error)
     finally:
         await runner.cleanup()
+        # Connections that were just closed take one more turn of the loop to let go of their sockets.
+        await asyncio.sleep(0)
 
 
 def _logger() -> logging.Logger:

@@ -24,6 +24,7 @@ import pytest
 from doc_blocks import BLOCKS, ROOT, Block, all_pages, run_a_users_tests, text_of
 from packaging.requirements import Requirement
 
+from airflow_provider_dataworks.cli.parser import make_parser
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.emulator.fixtures import (
     EmulatorFactory,
@@ -37,7 +38,7 @@ __all__ = ["dataworks_emulator", "dataworks_emulator_factory"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-X.Y.Z/constraints-3.N.txt"
 # Pages that a test of their own runs from the first block to the last, output too.
-RUN_AS_A_WHOLE = {"tutorial.md": "tests/docs/test_tutorial.py"}
+RUN_AS_A_WHOLE = {"tutorial.md": "tests/docs/test_tutorial.py", "how-to/command-line.md": "tests/cli/test_page.py"}
 RUN_HERE = [block for block in BLOCKS if block.page not in RUN_AS_A_WHOLE]
 COMMANDS = [words for block in RUN_HERE if block.kind == "bash" for words in block.commands]
 
@@ -134,7 +135,10 @@ def an_installation(words: list[str], emulator: Emulator) -> None:
 
 
 def a_module(words: list[str], emulator: Emulator) -> None:
-    """The emulator starts with these arguments, but another port, and ends when asked; no other module is known."""
+    """The emulator starts with these arguments, but another port, and ends when asked; a command can be read."""
+    if words[:3] == ["python", "-m", "airflow_provider_dataworks"]:
+        assert make_parser().parse_args(words[3:]).subcommand == words[3]
+        return
     assert words[:3] == ["python", "-m", "airflow_provider_dataworks.emulator"]
     arguments = ["0" if before == "--port" else word for before, word in itertools.pairwise(words)]
     with subprocess.Popen(

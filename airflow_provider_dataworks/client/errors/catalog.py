@@ -166,8 +166,8 @@ _TASKS: tuple[ErrorInfo, ...] = (
         anchor="stop-without-restart",
         error=DataWorksPermanentError,
         title="A stop, or the silencing of alarms, did not start",
-        cause="Only this task of a maintenance was cleared, and the task that undoes it (restart or restore_alarms) "
-        "has already run. That one is cleared only together with the others.",
+        cause="Only this task of a maintenance was cleared. The task that undoes it, restart or restore_alarms, has "
+        "run already and was not cleared.",
         remedy="Inside the window, clear the whole maintenance group of this run (open, stop, check, tasks, "
         "restart). Nothing was touched.",
     ),
