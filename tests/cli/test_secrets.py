@@ -83,7 +83,7 @@ def test_no_command_shows_a_secret(say: Say, begin: Callable[..., None], signatu
         "check": (),
         "status": (),
         "plan": ("hunted", "-f", tmp_path / "dag.py"),
-        "down": ("--dag-id", "hunted"),
+        "down": ("--dag-id", "makes_the_database"),
         "restart": (7, "-y", "--no-wait"),
         "window": ("--cron", "@daily", "--duration", "3600", "--timezone", "UTC"),
         "explain": ("access-key-secret",),
