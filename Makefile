@@ -114,7 +114,7 @@ lint: .venv/.ready #* Ruff (rules and format) and mypy --strict
 	$(BIN)/mypy
 
 docs: .venv/.ready #* Build the documentation into build/docs, without a network, and test it: links, names, code blocks
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean --config-file docs/mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean --config-file docs/mkdocs.yml
 	@$(BIN)/python -m pytest -m "not e2e" tests/docs $(ARGS)
 
 pages: .venv/.ready #* Write the derived parts of README and of the pages anew, from their sources

@@ -18,17 +18,12 @@ from airflow_provider_dataworks.client.errors.catalog import CATALOG
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 PACKAGE = "airflow_provider_dataworks"
-# What users import, by module.
+# Modules of which users import each class, and names from others.
+WHOLE = ("operators.dataworks", "sensors.dataworks", "triggers.dataworks", "hooks.dataworks", "windows", "timetables")
 PUBLIC = {
-    "operators.dataworks": ["StopDIJobOperator", "StartDIJobOperator"],
     "operators.preflight": ["MaintenancePreflightOperator"],
     "operators.report": ["MaintenanceReportOperator"],
-    "sensors.dataworks": ["DIJobStoppedSensor", "DIJobCaughtUpSensor"],
-    "triggers.dataworks": ["DIJobStatusTrigger"],
-    "hooks.dataworks": ["DataWorksHook"],
     "retries": ["DataWorksRetryPolicy"],
-    "timetables": ["MaintenanceWindowTimetable"],
-    "windows": ["MaintenanceWindow", "Opening"],
     "client.models": ["JobStatus", "DIJob", "ChangeRequest", "ChangeResult"],
     "client.diagnostics": ["Sample", "JobEvent", "TableRun", "AlarmRule", "AlarmRuleChange", "Outcome"],
 }
@@ -41,6 +36,7 @@ def public_objects() -> dict[str, Any]:
     """Return what users import, by the path of the module that defines it."""
     named = [(module, name) for module, names in PUBLIC.items() for name in names]
     named += [(module, name) for module in WITH_ALL for name in importlib.import_module(f"{PACKAGE}.{module}").__all__]
+    named += [(module, name) for module in WHOLE for name in _classes_of(f"{PACKAGE}.{module}")]
     named += [("exceptions", name) for name, found in vars(exceptions).items() if _is_error(found)]
     found = {}
     for module, name in named:
@@ -52,6 +48,11 @@ def public_objects() -> dict[str, Any]:
         if home.startswith(PACKAGE) and not name.startswith("_") and name not in AIRFLOWS | {"now", "sleep"}:
             found[f"{PACKAGE}.hooks.dataworks.DataWorksHook.{name}"] = made
     return found
+
+
+def _classes_of(module: str) -> list[str]:
+    made = vars(importlib.import_module(module))
+    return [n for n, c in made.items() if isinstance(c, type) and c.__module__ == module and not n.startswith("_")]
 
 
 def _is_error(found: object) -> bool:
