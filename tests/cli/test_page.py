@@ -12,7 +12,7 @@ import pytest
 from command_line import Say
 from dag_runs import run_dag
 from emulated import JOB, Clock
-from stored import drop_xcoms, set_dag
+from stored import drop_xcoms, keep_dag, set_dag
 
 from airflow_provider_dataworks.cli.commands import COMMANDS, EXIT_CODES
 from airflow_provider_dataworks.cli.parser import PROGRAM
@@ -61,6 +61,7 @@ def world(say: Say, emulator: Emulator, clock: Clock, tmp_path: Path, monkeypatc
     with DAG("orders_maintenance", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
         StopDIJobOperator(task_id="stop", di_job_id=JOB)
     assert run_dag(dag)[0] == "success"
+    keep_dag(dag)
     set_dag("orders_maintenance", is_paused=False, next_dagrun_create_after=datetime(2026, 11, 28, 18, tzinfo=UTC))
     emulator.add_job(7, "Failed")
     emulator.add_job(8, lag=30)
