@@ -8,13 +8,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.models.taskinstance import TaskInstance
-from sqlalchemy import LargeBinary, Text, and_, cast, select
+from sqlalchemy import Text, and_, cast, select
 from sqlalchemy.orm import aliased
 
 try:
     from airflow.models.xcom import XComModel
+
+    KEPT_AS_BYTES = False
 except ImportError:  # 2.11
     from airflow.models.xcom import BaseXCom as XComModel  # type: ignore[no-redef]
+
+    KEPT_AS_BYTES = True
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -52,7 +56,7 @@ def rows(session: Session, *where: Any, newest: int | None = None) -> Iterator[R
     :param newest: only so many, the newest first.
     """
     # As text, and decoded here: a value that no JSON can be read from must not keep others from being read.
-    value = XCom.value if isinstance(XCom.value.type, LargeBinary) else cast(XCom.value, Text)
+    value = XCom.value if KEPT_AS_BYTES else cast(XCom.value, Text)
     columns = (XCom.dag_id, XCom.run_id, XCom.task_id, XCom.map_index, XCom.key, value)
     query = select(*columns, XCom.timestamp, XCom.dag_run_id).where(*where)
     if newest is not None:
@@ -96,11 +100,12 @@ def made_by(operator: str) -> Any:
 
 def decoded(value: Any) -> Any:
     """Return the value that JSON holds; where Airflow's API server stored it as text within JSON, that of the text."""
-    for _ in range(2):
-        if not isinstance(value, str | bytes):
-            return value
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
-    return value
+    found = _json(value, None) if isinstance(value, str | bytes) else value
+    return _json(found, found) if isinstance(found, str) else found
+
+
+def _json(text: str | bytes, otherwise: Any) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return otherwise
