@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Asked through Any: what the columns are called is the same in all versions, how they are declared is not.
 XCom: Any = XComModel
 _Task: Any = TaskInstance
+# As text, and decoded here: a value that no JSON can be read from must not keep others from being read.
+value_text: Any = XCom.value if KEPT_AS_BYTES else cast(XCom.value, Text)
 _AT_ONCE = 500  # values in one question to the database
 
 
@@ -55,9 +57,7 @@ def rows(session: Session, *where: Any, newest: int | None = None) -> Iterator[R
         indexed.
     :param newest: only so many, the newest first.
     """
-    # As text, and decoded here: a value that no JSON can be read from must not keep others from being read.
-    value = XCom.value if KEPT_AS_BYTES else cast(XCom.value, Text)
-    columns = (XCom.dag_id, XCom.run_id, XCom.task_id, XCom.map_index, XCom.key, value)
+    columns = (XCom.dag_id, XCom.run_id, XCom.task_id, XCom.map_index, XCom.key, value_text)
     query = select(*columns, XCom.timestamp, XCom.dag_run_id).where(*where)
     if newest is not None:
         query = query.order_by(XCom.timestamp.desc()).limit(newest)
@@ -82,6 +82,16 @@ def chunks(values: Iterable[int]) -> Iterator[list[int]]:
 def of(column: Any, dag_ids: Collection[str] | None) -> list[Any]:
     """Return the conditions that leave these DAGs: none for ``None``."""
     return [] if dag_ids is None else [column.in_(list(dag_ids))]
+
+
+def of_runs(model: Any, runs: Iterable[tuple[str, str]]) -> list[Any]:
+    """
+    Return the conditions that leave these runs, and few others; whoever asks looks at the pairs.
+
+    :param runs: DAG ids and run ids. The index of each table begins with the former.
+    """
+    pairs = list(runs)
+    return [model.dag_id.in_({dag_id for dag_id, _ in pairs}), model.run_id.in_({run_id for _, run_id in pairs})]
 
 
 def noted_beside(*keys: str) -> Any:

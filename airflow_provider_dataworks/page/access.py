@@ -7,8 +7,9 @@ promises to keep; the plugin drops the page where they cannot be imported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -29,15 +30,12 @@ class Access:
     dag_ids: frozenset[str]
     may_read_notes: Callable[[str], bool]
 
-    def noted(self, dag_ids: Collection[str]) -> set[str]:
-        """Return those of the DAGs of which the user may read the notes."""
-        return {dag_id for dag_id in dag_ids if dag_id in self.dag_ids and self.may_read_notes(dag_id)}
-
 
 def access_of(user: Annotated[Any, Depends(get_user)]) -> Access:
     """Ask the auth manager; who has not logged in gets HTTP 401 from ``get_user``, before this is called."""
     manager: Any = get_auth_manager()
 
+    @cache
     def may_read_notes(dag_id: str) -> bool:
         details = DagDetails(id=dag_id)
         return bool(

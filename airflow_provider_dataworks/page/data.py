@@ -15,7 +15,7 @@ from airflow_provider_dataworks import records
 from airflow_provider_dataworks.page import calendar
 from airflow_provider_dataworks.values import finite_number, plain_text, whole_number
 from airflow_provider_dataworks.windows import MaintenanceWindow
-from airflow_provider_dataworks.xcoms import XCom, of, rows
+from airflow_provider_dataworks.xcoms import XCom, of, of_runs, rows
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _Run: Any = DagRun
 _Task: Any = TaskInstance
-_NOTES = ("dataworks_stop", "dataworks_report", "dataworks_calls")
 _CONSOLE = "_link_DataWorksConsoleLink"
 _STARTS = "StartDIJobOperator"
 _DONE = ("success", "skipped", "removed")
@@ -92,44 +91,37 @@ class Calls:
     last: datetime
 
 
-def dags_with_notes(session: Session, access: Access) -> set[str]:
-    """Return the DAGs that noted something and of which the user may read it."""
-    found = session.scalars(select(XCom.dag_id).where(XCom.key.in_((*_NOTES, _CONSOLE))).distinct())
-    return access.noted(set(found))
-
-
 def down(session: Session, access: Access, now: datetime, run: tuple[str, str] | None = None) -> list[Down]:
     """
     Return the jobs that are down, that for longest first.
 
     :param run: DAG id and run id, to look at the stops of one run only.
     """
-    allowed = dags_with_notes(session, access)
-    if run is not None:
-        allowed &= {run[0]}
-    stops = records.jobs_down(session, dag_ids=allowed, run_id=run[1] if run else None)
+    found_in = access.dag_ids if run is None else access.dag_ids & {run[0]}
+    found = records.jobs_down(session, dag_ids=found_in, run_id=run[1] if run else None)
+    stops = [stop for stop in found if access.may_read_notes(stop.dag_id)]
     runs = {(stop.dag_id, stop.run_id) for stop in stops}
     console, owed, states = _consoles(session, stops), _owed(session, runs), _run_states(session, runs)
-    found = []
+    shown = []
     for stop in stops:
         since = datetime.fromtimestamp(stop.at or 0, UTC)
         key = (stop.dag_id, stop.run_id)
         link = console.get((*key, stop.task_id, stop.map_index))
         lasting = max(timedelta(), now - since)
-        found.append(Down(stop, since, lasting, link, _of_index(owed.get(key, {}), stop), states.get(key)))
-    return found
+        shown.append(Down(stop, since, lasting, link, _of_index(owed.get(key, {}), stop), states.get(key)))
+    return shown
 
 
 def maintenances(
     session: Session, access: Access, limit: int = 50, run: tuple[str, str] | None = None
 ) -> list[Maintenance]:
     """Return the reports of the last maintenances, the newest first."""
-    allowed = dags_with_notes(session, access)
-    if run is not None:
-        allowed &= {run[0]}
-    kept = records.reports(session, dag_ids=allowed, limit=limit)
-    if run is not None:
-        kept = [each for each in kept if each.run_id == run[1]]
+    found_in = access.dag_ids if run is None else access.dag_ids & {run[0]}
+    kept = [
+        each
+        for each in records.reports(session, dag_ids=found_in, limit=limit)
+        if access.may_read_notes(each.dag_id) and (run is None or each.run_id == run[1])
+    ]
     states = _run_states(session, {(each.dag_id, each.run_id) for each in kept})
     found = []
     for each in kept:
@@ -181,10 +173,11 @@ def _near(today: date) -> tuple[date, date]:
 def calls_today(session: Session, access: Access, now: datetime) -> list[Calls]:
     """Return the calls that tasks counted since midnight UTC, by connection."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    allowed = dags_with_notes(session, access)
     sums: dict[str, list[Any]] = {}
-    where = (XCom.key == "dataworks_calls", XCom.timestamp >= midnight - _DAY, *of(XCom.dag_id, allowed))
+    where = (XCom.key == "dataworks_calls", XCom.timestamp >= midnight - _DAY, *of(XCom.dag_id, access.dag_ids))
     for row in rows(session, *where):
+        if not access.may_read_notes(row.dag_id):
+            continue
         counted = row.value if isinstance(row.value, Mapping) else {}
         calls, throttled = (whole_number(counted.get(name), 0) for name in ("calls", "throttled"))
         at = finite_number(counted.get("at"), midnight.timestamp(), midnight.timestamp() + 2 * 86400)
@@ -202,7 +195,7 @@ def calls_today(session: Session, access: Access, now: datetime) -> list[Calls]:
 
 def _consoles(session: Session, stops: Collection[records.StoppedJob]) -> dict[tuple[Any, ...], str]:
     """Return the console's addresses that the tasks noted, as far as a browser may be sent there."""
-    where = (XCom.key == _CONSOLE, XCom.run_id.in_({stop.run_id for stop in stops}))
+    where = (XCom.key == _CONSOLE, *of_runs(XCom, [(stop.dag_id, stop.run_id) for stop in stops]))
     return {
         row[:4]: row.value
         for row in rows(session, *where)
@@ -213,7 +206,7 @@ def _consoles(session: Session, stops: Collection[records.StoppedJob]) -> dict[t
 def _owed(session: Session, runs: Collection[tuple[str, str]]) -> dict[tuple[str, str], dict[str, dict[int, str]]]:
     """Return the starts of these runs that are not done: by run and task, the state of each map index."""
     query = select(_Task.dag_id, _Task.run_id, _Task.task_id, _Task.map_index, _Task.state).where(
-        _Task.run_id.in_({run_id for _, run_id in runs}), _Task.operator == _STARTS
+        *of_runs(_Task, runs), _Task.operator == _STARTS
     )
     found: dict[tuple[str, str], dict[str, dict[int, str]]] = {}
     for dag_id, run_id, task_id, map_index, state in session.execute(query):
@@ -232,7 +225,7 @@ def _of_index(tasks: Mapping[str, Mapping[int, str]], stop: records.StoppedJob) 
 
 
 def _run_states(session: Session, runs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    query = select(_Run.dag_id, _Run.run_id, _Run.state).where(_Run.run_id.in_({run_id for _, run_id in runs}))
+    query = select(_Run.dag_id, _Run.run_id, _Run.state).where(*of_runs(_Run, runs))
     return {(dag_id, run_id): str(state) for dag_id, run_id, state in session.execute(query)}
 
 
