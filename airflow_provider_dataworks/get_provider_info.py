@@ -235,7 +235,10 @@ def get_provider_info() -> dict[str, object]:
         "operators": [{"integration-name": name, "python-modules": [f"{package}.operators.dataworks"]}],
         "sensors": [{"integration-name": name, "python-modules": [f"{package}.sensors.dataworks"]}],
         "triggers": [{"integration-name": name, "python-modules": [f"{package}.triggers.dataworks"]}],
-        "extra-links": [f"{package}.links.dataworks.DataWorksConsoleLink"],
+        "extra-links": [
+            f"{package}.links.dataworks.DataWorksConsoleLink",
+            f"{package}.links.dataworks.DataWorksPageLink",
+        ],
         "connection-types": [
             {
                 "connection-type": "dataworks",

@@ -55,6 +55,11 @@ class Down:
     owed: tuple[Owed, ...]
     run_state: str | None
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether its run goes on and has yet to start it, so that nobody need do anything."""
+        return bool(self.owed) and self.run_state in _RUNS_ON
+
 
 @dataclass(frozen=True)
 class Maintenance:
