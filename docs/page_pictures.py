@@ -27,7 +27,7 @@ LOOKS = {
     "narrow-dark": {"color_scheme": "dark", "viewport": {"width": 375, "height": 760}},
 }
 KEPT = ("down", "windows", "maintenances")
-FOR_DOCS = {"width": 900, "height": 480}
+FOR_DOCS = {"width": 1060, "height": 440}
 LARGEST = 80_000  # bytes of a picture in the docs
 
 

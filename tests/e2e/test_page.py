@@ -65,7 +65,7 @@ def test_two_users_see_what_each_may_read(browser: Browser, server: PageServer) 
         assert "11671" not in text
     dora = opened(browser, server, "dora")
     dora.goto(f"{server.urls[0]}/dataworks/windows")
-    expect(dora.get_by_text("You may not read any DAG")).to_be_visible()
+    expect(dora.get_by_text("There is no DAG that you may read")).to_be_visible()
 
 
 def test_airflow_shows_the_page_in_its_navigation(browser: Browser, server: PageServer) -> None:

@@ -52,7 +52,7 @@ def test_who_may_read_no_dag_is_told_so(ask: Ask, rows: Rows) -> None:
     for page in PAGES:
         text = ask(page, "dora").text
 
-        assert "You may not read any DAG" in text, page
+        assert "There is no DAG that you may read" in text, page
         assert "11668" not in text
 
 
