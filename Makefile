@@ -45,7 +45,7 @@ airflow: .venv/.ready #* Start Airflow and an emulated DataWorks to click around
 bench: .venv/.ready #* Measure calls, event loop, CPU, rate and imports against baselines (25 minutes, a quiet machine)
 	@failed=; for name in import_cost blocking_call watcher credential_refresh mapped_stops machines; do \
 		$(BIN)/python -m benchmarks.$$name || failed=1; \
-	done; $(BIN)/python benchmarks/windows.py || failed=1; test -z "$$failed"
+	done; for name in windows page; do $(BIN)/python benchmarks/$$name.py || failed=1; done; test -z "$$failed"
 
 test: .venv/.ready #* Run all tests on Airflow 3.3 (ARGS="-k word" for some of them)
 ifdef ARGS
@@ -194,8 +194,8 @@ ENV = .venv-matrix/$(1)$(if $(PYTHON),-$(notdir $(PYTHON)))
 TOOLS := pytest pytest-asyncio hypothesis
 # The one Airflow that draws connection forms only with it.
 TOOLS_3.0.6 := apache-airflow-providers-fab
-TESTS := $(addprefix tests/,matrix operators sensors triggers hooks links timetables windows cli \
-	test_exceptions.py test_maintenance.py test_maintenance_work.py test_retries.py)
+TESTS := $(addprefix tests/,matrix operators sensors triggers hooks links page timetables windows cli \
+	test_exceptions.py test_maintenance.py test_maintenance_work.py test_records.py test_retries.py)
 TESTS_lowest := tests/client
 
 # Behind all else on the path stands this tree: processes that a test starts find the test there, and the package, which

@@ -236,7 +236,10 @@ def get_provider_info() -> dict[str, object]:
         "sensors": [{"integration-name": name, "python-modules": [f"{package}.sensors.dataworks"]}],
         "triggers": [{"integration-name": name, "python-modules": [f"{package}.triggers.dataworks"]}],
         "cli": [f"{package}.cli.definition.get_dataworks_cli_commands"],  # Airflow 3.2 and later
-        "extra-links": [f"{package}.links.dataworks.DataWorksConsoleLink"],
+        "extra-links": [
+            f"{package}.links.dataworks.DataWorksConsoleLink",
+            f"{package}.links.dataworks.DataWorksPageLink",
+        ],
         "connection-types": [
             {
                 "connection-type": "dataworks",

@@ -18,11 +18,23 @@ from airflow.models.dagrun import DagRun
 from airflow.models.serialized_dag import SerializedDagModel
 from sqlalchemy import Text, and_, cast, func, null, select
 
-from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
 from airflow_provider_dataworks.operators._request_note import Note
 from airflow_provider_dataworks.values import finite_number
 from airflow_provider_dataworks.windows import MaintenanceWindow
-from airflow_provider_dataworks.xcoms import Row, XCom, chunks, decoded, made_by, noted_beside, of, rows, runs_with
+from airflow_provider_dataworks.windows.stored import windows_of
+from airflow_provider_dataworks.xcoms import (
+    Row,
+    XCom,
+    chunks,
+    decoded,
+    made_by,
+    noted_beside,
+    of,
+    of_runs,
+    rows,
+    runs_with,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -109,11 +121,13 @@ def jobs_down(
     newest: dict[tuple[int, str | None], StoppedJob] = {}
     runs: dict[tuple[int, str | None], int] = {}
     where = [XCom.key == "dataworks_stop", *of(XCom.dag_id, dag_ids)]
-    for row in rows(session, *where, *([XCom.run_id == run_id] if run_id is not None else [])):
-        if (stop := _stop(row)) is not None:
-            job = (stop.di_job_id, stop.conn_id)
-            if job not in newest or (stop.at or 0) >= (newest[job].at or 0):
-                newest[job], runs[job] = stop, row.dag_run_id
+    where += [XCom.run_id == run_id] if run_id is not None else []
+    for some in chunks(_runs_of_newest(session, where)):
+        for row in rows(session, XCom.dag_run_id.in_(some), *where):
+            if (stop := _stop(row)) is not None:
+                job = (stop.di_job_id, stop.conn_id)
+                if job not in newest or (stop.at or 0) >= (newest[job].at or 0):
+                    newest[job], runs[job] = stop, row.dag_run_id
     # Almost every stop was made good in its own run, which is few rows; only for the others all later ones are read.
     left = _still_down(newest.values(), _seen_running(session, runs.values()))
     if left:
@@ -139,7 +153,8 @@ def reports(session: Session, *, dag_ids: Collection[str] | None = None, limit: 
     theirs = of(XCom.dag_id, dag_ids)
     kept = list(rows(session, XCom.key == "dataworks_report", *theirs, newest=limit))
     # Releases before that key left the report as the result of its task alone.
-    for runs in chunks(runs_with(session, ("dataworks_stop",), *theirs, newest=_STOPS_A_REPORT * limit)):
+    older = _STOPS_A_REPORT * (limit - len(kept))
+    for runs in chunks(runs_with(session, ("dataworks_stop",), *theirs, newest=older) if older > 0 else ()):
         where = (XCom.dag_run_id.in_(runs), XCom.key == "return_value", *theirs)
         kept += rows(session, *where, made_by("MaintenanceReportOperator"))
     for row in kept:
@@ -170,9 +185,29 @@ def windows(session: Session, *, dag_ids: Collection[str] | None = None) -> list
     found: list[DagWindow] = []
     for dag_id, plain, packed, is_paused in session.execute(query):
         stored = decoded(zlib.decompress(packed) if packed else plain)
-        for task_id, window in _windows_of(stored.get("dag") if isinstance(stored, Mapping) else None):
+        for task_id, window in windows_of(stored.get("dag") if isinstance(stored, Mapping) else None):
             found.append(DagWindow(dag_id, task_id, window, bool(is_paused)))
     return found
+
+
+def _runs_of_newest(session: Session, where: list[Any]) -> Iterator[int]:
+    """
+    Yield the runs in which a job may have been stopped last, the others left out by a look that is cheap.
+
+    Years of runs are read here for each view of the page, so nothing is checked that a later look checks anyway.
+    """
+    known: dict[tuple[Any, ...], float] = {}
+    query = select(XCom.dag_run_id, value_text).where(*where).order_by(XCom.timestamp.desc())
+    for dag_run_id, text in session.execute(query):
+        note = decoded(text)
+        if not isinstance(note, Mapping) or note.get("withdrawn") is True:
+            continue
+        job = (str(note.get("di_job_id")), str(note.get("conn_id")))
+        if (at := finite_number(note.get("at"), 0, _LATEST)) is not None:
+            if at < known.get(job, 0.0):
+                continue
+            known[job] = at
+        yield dag_run_id
 
 
 def _stop(row: Row) -> StoppedJob | None:
@@ -233,7 +268,7 @@ def _still_down(stops: Iterable[StoppedJob], seen: list[_SeenRunning]) -> list[S
 
 def _who_asked(session: Session, stops: Iterable[StoppedJob]) -> dict[tuple[str, str], str | None]:
     name = getattr(_Run, "triggering_user_name", null())  # 3.1 and later
-    query = select(_Run.dag_id, _Run.run_id, name).where(_Run.run_id.in_({stop.run_id for stop in stops}))
+    query = select(_Run.dag_id, _Run.run_id, name).where(*of_runs(_Run, [(stop.dag_id, stop.run_id) for stop in stops]))
     return {(dag_id, run_id): _name(who) for dag_id, run_id, who in session.execute(query)}
 
 
@@ -243,36 +278,6 @@ def _report(row: Row) -> KeptReport | None:
         return None
     at = _moment(row.value.get("at"))
     return KeptReport(row.dag_id, row.run_id, row.at if at is None else at, dict(row.value))
-
-
-def _windows_of(dag: Any) -> Iterator[tuple[str | None, MaintenanceWindow]]:
-    """Yield the windows of a serialized DAG, each with the task that has it."""
-    if not isinstance(dag, Mapping):
-        return
-    timetable = dag.get("timetable")
-    ours = isinstance(timetable, Mapping) and str(timetable.get("__type")).endswith(".MaintenanceWindowTimetable")
-    if ours and (window := _window(timetable)) is not None:
-        yield None, window
-    for each in dag.get("tasks") or ():
-        task = _unwrapped(each)
-        # By its link, so that a subclass of the stop counts as well.
-        if not isinstance(task, Mapping) or "DataWorksConsoleLink" not in str(task.get("_operator_extra_links")):
-            continue
-        given = task.get("window") or (_unwrapped(task.get("partial_kwargs")) or {}).get("window")
-        if (window := _window(given)) is not None:
-            yield str(task.get("task_id")), window
-
-
-def _window(value: Any) -> MaintenanceWindow | None:
-    try:
-        return MaintenanceWindow.from_json(_unwrapped(value))
-    except (DataWorksInvalidRequest, AttributeError, TypeError, ValueError):
-        return None
-
-
-def _unwrapped(value: Any) -> Any:
-    """Take what Airflow's serializer wrote out of its wrapping."""
-    return value["__var"] if isinstance(value, Mapping) and "__var" in value else value
 
 
 def _moment(text: object) -> float | None:

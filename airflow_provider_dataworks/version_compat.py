@@ -16,6 +16,7 @@ from packaging.version import Version
 _RELEASE = Version(airflow_version).release
 
 AIRFLOW_V_3_0_PLUS: bool = _RELEASE >= (3, 0)
+AIRFLOW_V_3_1_PLUS: bool = _RELEASE >= (3, 1)
 AIRFLOW_V_3_3_PLUS: bool = _RELEASE >= (3, 3)
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ else:
 
 __all__ = [
     "AIRFLOW_V_3_0_PLUS",
+    "AIRFLOW_V_3_1_PLUS",
     "AIRFLOW_V_3_3_PLUS",
     "DAG",
     "AirflowException",

@@ -8,13 +8,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.models.taskinstance import TaskInstance
-from sqlalchemy import LargeBinary, Text, and_, cast, select
+from sqlalchemy import Text, and_, cast, select
 from sqlalchemy.orm import aliased
 
 try:
     from airflow.models.xcom import XComModel
+
+    KEPT_AS_BYTES = False
 except ImportError:  # 2.11
     from airflow.models.xcom import BaseXCom as XComModel  # type: ignore[no-redef]
+
+    KEPT_AS_BYTES = True
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 # Asked through Any: what the columns are called is the same in all versions, how they are declared is not.
 XCom: Any = XComModel
 _Task: Any = TaskInstance
+# As text, and decoded here: a value that no JSON can be read from must not keep others from being read.
+value_text: Any = XCom.value if KEPT_AS_BYTES else cast(XCom.value, Text)
 _AT_ONCE = 500  # values in one question to the database
 
 
@@ -51,9 +57,7 @@ def rows(session: Session, *where: Any, newest: int | None = None) -> Iterator[R
         indexed.
     :param newest: only so many, the newest first.
     """
-    # As text, and decoded here: a value that no JSON can be read from must not keep others from being read.
-    value = XCom.value if isinstance(XCom.value.type, LargeBinary) else cast(XCom.value, Text)
-    columns = (XCom.dag_id, XCom.run_id, XCom.task_id, XCom.map_index, XCom.key, value)
+    columns = (XCom.dag_id, XCom.run_id, XCom.task_id, XCom.map_index, XCom.key, value_text)
     query = select(*columns, XCom.timestamp, XCom.dag_run_id).where(*where)
     if newest is not None:
         query = query.order_by(XCom.timestamp.desc()).limit(newest)
@@ -80,6 +84,16 @@ def of(column: Any, dag_ids: Collection[str] | None) -> list[Any]:
     return [] if dag_ids is None else [column.in_(list(dag_ids))]
 
 
+def of_runs(model: Any, runs: Iterable[tuple[str, str]]) -> list[Any]:
+    """
+    Return the conditions that leave these runs, and few others; whoever asks looks at the pairs.
+
+    :param runs: DAG ids and run ids. The index of each table begins with the former.
+    """
+    pairs = list(runs)
+    return [model.dag_id.in_({dag_id for dag_id, _ in pairs}), model.run_id.in_({run_id for _, run_id in pairs})]
+
+
 def noted_beside(*keys: str) -> Any:
     """Return the condition that the same task has an XCom under one of these keys, too."""
     beside = aliased(XCom)
@@ -96,11 +110,12 @@ def made_by(operator: str) -> Any:
 
 def decoded(value: Any) -> Any:
     """Return the value that JSON holds; where Airflow's API server stored it as text within JSON, that of the text."""
-    for _ in range(2):
-        if not isinstance(value, str | bytes):
-            return value
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
-    return value
+    found = _json(value, None) if isinstance(value, str | bytes) else value
+    return _json(found, found) if isinstance(found, str) else found
+
+
+def _json(text: str | bytes, otherwise: Any) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return otherwise

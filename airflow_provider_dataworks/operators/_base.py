@@ -22,7 +22,7 @@ from airflow_provider_dataworks.client.models import (
     Verdict,
 )
 from airflow_provider_dataworks.exceptions import DataWorksError, DIJobWaitTimeout, catalog_kwargs
-from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
+from airflow_provider_dataworks.links.dataworks import LINKS, DataWorksConsoleLink
 from airflow_provider_dataworks.operators._request_note import Note, RequestNote, fixed_deadline
 from airflow_provider_dataworks.retries import MappedRetries, explained
 from airflow_provider_dataworks.values import checked, seconds
@@ -81,7 +81,7 @@ class Report:
 class DIJobTask(MappedRetries, _Task):
     """A task about one DI job, to be mixed into an operator or sensor that sets the attributes named here."""
 
-    operator_extra_links: Collection[BaseOperatorLink] = (DataWorksConsoleLink(),)
+    operator_extra_links: Collection[BaseOperatorLink] = LINKS
 
     # What reads each argument, for those that can be read before the task runs.
     checks: ClassVar[Mapping[str, Callable[[Any, str], Any]]] = {}

@@ -40,7 +40,9 @@ def test_forty_deferred_stops_survive_the_death_of_the_triggerer(
         timeout=120,
     )
     run.wait_for("the triggerer's first look", lambda: new_calls("ListDIJobs") > 0)
-    assert run.links(map_index=len(FORTY) - 1) == {"DataWorks console": console_of(emulator.job(FORTY[0]))}
+    links = run.links(map_index=len(FORTY) - 1)
+    assert links["DataWorks console"] == console_of(emulator.job(FORTY[0]))
+    assert str(links["DataWorks page"]).startswith(f"dataworks/run?dag_id={run.dag_id}&run_id=manual__")
     airflow.kill("triggerer")
     for job in FORTY:  # only now, so that nobody can have seen it
         emulator.set_status(job, "Stopped")
@@ -112,7 +114,7 @@ def test_a_task_has_its_link_to_the_console_while_it_waits(
     """It leads to the job's workspace before the task has ended."""
     job = new_job(stop_ends_in="never")
     run = start_run(dag_id, job=job.id)
-    run.wait_for("the link", lambda: run.links() == {"DataWorks console": console_of(job)})
+    run.wait_for("the link", lambda: run.links()["DataWorks console"] == console_of(job))
     run.wait_task(while_in)
     emulator.set_status(job.id, "Stopped")
     assert run.wait_end() == "success"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow_limits import lacks
 from emulated import JOB, Clock, TaskInstance, on_clock
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink
+from airflow_provider_dataworks.links.dataworks import DataWorksConsoleLink, DataWorksPageLink
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.version_compat import XCom
 
@@ -79,6 +81,19 @@ def test_the_link_is_what_the_task_pushed(monkeypatch: pytest.MonkeyPatch, pushe
 
     assert DataWorksConsoleLink().get_link(None, ti_key="this-task") == expected
     assert asked == [("_link_DataWorksConsoleLink", "this-task")]
+
+
+def test_the_page_of_the_run_is_one_click_away() -> None:
+    """By an address below Airflow's own, whatever that is; where there is no page, there is no link to it."""
+    names = [link.name for link in StopDIJobOperator(task_id="stop", di_job_id=JOB).operator_extra_links]
+    key = SimpleNamespace(dag_id="a dag", run_id="manual__2026-11-26T02:00:00+00:00")
+    address = DataWorksPageLink().get_link(None, ti_key=key)
+
+    if lacks("page"):
+        assert (names, address) == (["DataWorks console"], "")
+    else:
+        assert names == ["DataWorks console", "DataWorks page"]
+        assert address == "dataworks/run?dag_id=a+dag&run_id=manual__2026-11-26T02%3A00%3A00%2B00%3A00"
 
 
 def test_a_template_that_is_no_address_is_refused(emulator: Emulator, connect: Callable[..., None]) -> None:

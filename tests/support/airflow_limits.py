@@ -45,6 +45,7 @@ LIMITS = {
         "a connection from the environment whose `extra` is no JSON object is reported as not defined, not as wrong",
     ),
     "approval": Limit((2, 11), (3, 0), "`approval=` of `DIJobMaintenance` and `overrun_alert` are refused"),
+    "page": Limit((2, 11), (3, 0), "there is no page of this package in Airflow"),
     "link-of-a-failed-task": Limit(
         (3, 0), (3, 2), "the log of a task that fails before it knows its job warns of a missing XCom `_link_...`"
     ),
@@ -67,7 +68,11 @@ needs_vendor_sdk = pytest.mark.skipif(
     reason=f"the vendor's SDKs want newer packages than Airflow {AIRFLOW}'s constraints allow; .venv has them",
 )
 # Modules that cannot be imported on lines with a limit.
-MODULES = {"airflow_provider_dataworks.operators.approval": "approval"}
+MODULES = {
+    "airflow_provider_dataworks.operators.approval": "approval",
+    "airflow_provider_dataworks.page.access": "page",
+    "airflow_provider_dataworks.page.app": "page",
+}
 
 
 def lacks(name: str, airflow: str = AIRFLOW) -> bool:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 @functools.cache
-def _database() -> None:
+def database() -> None:
+    """Make the database of this test session."""
     from airflow.utils import db
 
     from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_0_PLUS
@@ -35,7 +36,7 @@ def run_dag(dag: DAG, conf: dict[str, Any] | None = None) -> tuple[str, Mapping[
     """
     from any_airflow import store_dag
 
-    _database()
+    database()
     store_dag(dag)
     run = dag.test(run_conf=conf)
     return str(run.state), {(ti.task_id, ti.map_index): ti for ti in run.get_task_instances()}

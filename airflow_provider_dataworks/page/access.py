@@ -1,0 +1,45 @@
+"""
+Says what whoever asks may read, by Airflow's own login and auth manager; it knows no rule of its own.
+
+``get_user`` and ``get_auth_manager`` are how Airflow's own pages ask. They are not among the interfaces that Airflow
+promises to keep; the plugin drops the page where they cannot be imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi import Depends
+
+
+@dataclass(frozen=True)
+class Access:
+    """
+    What one user may read.
+
+    :param dag_ids: the DAGs.
+    :param may_read_notes: whether of a DAG they may read what its tasks noted, which are XComs.
+    """
+
+    dag_ids: frozenset[str]
+    may_read_notes: Callable[[str], bool]
+
+
+def access_of(user: Annotated[Any, Depends(get_user)]) -> Access:
+    """Ask the auth manager; who has not logged in gets HTTP 401 from ``get_user``, before this is called."""
+    manager: Any = get_auth_manager()
+
+    @cache
+    def may_read_notes(dag_id: str) -> bool:
+        details = DagDetails(id=dag_id)
+        return bool(
+            manager.is_authorized_dag(method="GET", access_entity=DagAccessEntity.XCOM, details=details, user=user)
+        )
+
+    return Access(frozenset(manager.get_authorized_dag_ids(user=user, method="GET")), may_read_notes)
