@@ -38,6 +38,7 @@ from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetri
 from airflow_provider_dataworks.values import checked, flag_or_text, one_of, optional, seconds_or_none
 from airflow_provider_dataworks.values import window as window_check
 from airflow_provider_dataworks.version_compat import AirflowSkipException, BaseOperator
+from airflow_provider_dataworks.windows.check import require_open
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -141,8 +142,6 @@ class SilenceAlarmsOperator(_AlarmOperator):
     def _require_window(self) -> None:
         if self.window is None:
             return
-        from airflow_provider_dataworks.windows.check import require_open  # with croniter
-
         needed = seconds_or_none(self.min_remaining, "min_remaining")
         try:
             require_open(self.window, now=self.hook.now(), needed=needed, ignore=self.ignore_window)

@@ -19,6 +19,7 @@ from airflow_provider_dataworks.operators._cleared_run import left_undone
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
 from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.version_compat import AirflowException
+from airflow_provider_dataworks.windows import MaintenanceWindow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,8 +85,6 @@ class MaintenanceApprovalOperator(ApprovalOperator):
     def _window_end(self) -> str:
         if self.window is None:
             return "none was given"
-        from airflow_provider_dataworks.windows import MaintenanceWindow
-
         window, now = MaintenanceWindow.parse(self.window), datetime.now(UTC)
         opening = window.current(now)
         if opening is None:

@@ -16,6 +16,7 @@ from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetri
 from airflow_provider_dataworks.values import checked, flag_or_text, int64, one_of, optional, seconds, seconds_or_none
 from airflow_provider_dataworks.values import window as window_check
 from airflow_provider_dataworks.version_compat import AirflowSkipException, BaseOperator
+from airflow_provider_dataworks.windows import MaintenanceWindow
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -175,8 +176,6 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
     def _of_window(self, at: float) -> Iterator[Finding]:
         left = None
         if self.window is not None and not flag_or_text(self.ignore_window, "ignore_window"):
-            from airflow_provider_dataworks.windows import MaintenanceWindow  # with croniter
-
             window = MaintenanceWindow.parse(self.window)
             left = window.remaining(datetime.fromtimestamp(at, UTC)).total_seconds()
             needed = seconds_or_none(self.min_remaining, "min_remaining")
