@@ -80,7 +80,7 @@ def _line(command: str, arguments: str) -> str:
 _IDS = Option(("di_job_id",), "Id of a DI job; several may be given", {"nargs": "*", "metavar": "DI_JOB_ID"})
 _CONN = Option(
     ("-c", "--conn-id"),
-    "Airflow connection of type dataworks; dataworks_default if left out",
+    "Airflow connection; dataworks_default if left out",
     {"default": "dataworks_default"},
 )
 _PROJECT = Option(("-p", "--project-id"), "Workspace; that of the connection if left out", {"metavar": "PROJECT_ID"})
@@ -105,7 +105,7 @@ COMMANDS: tuple[Command, ...] = (
         (
             Option(
                 ("-j", "--di-job-id"),
-                "DI job to look at; the first of the workspace if left out",
+                "DI job to look at; one of the workspace if left out",
                 {"metavar": "DI_JOB_ID"},
             ),
             _PROJECT,
@@ -127,12 +127,12 @@ COMMANDS: tuple[Command, ...] = (
             _PROJECT,
             Option(
                 ("-s", "--status"),
-                "Show only jobs in this status, such as Failed; may be repeated",
+                "Show only jobs in this status; may be repeated",
                 {"action": "append", "metavar": "STATUS"},
             ),
             Option(
                 ("--expect",),
-                "Exit with 1 where a job has another status; may be repeated",
+                "Exit with 1 where a job is in another; repeatable",
                 {"action": "append", "metavar": "STATUS"},
             ),
             Option(("--lag",), "Ask for the lag of every job that runs", {"action": "store_true"}),
@@ -158,7 +158,7 @@ COMMANDS: tuple[Command, ...] = (
             Option(("dag_id",), "Id of the DAG", {"metavar": "DAG_ID"}),
             Option(
                 ("-f", "--dag-file"),
-                "Read the DAG from this file, whatever Airflow's database says",
+                "Read the DAG from this file",
                 {"metavar": "FILE"},
             ),
             _OUTPUT,
@@ -168,7 +168,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "down",
-        "List DI jobs that runs of this Airflow stopped and that are still down",
+        "List DI jobs that runs stopped and that are still down",
         "List the DI jobs that tasks of this Airflow stopped and did not start again: since when, and by which run. "
         "By default DataWorks is asked how each job is now; with --offline nothing but Airflow's database is read.",
         "down:down",
@@ -187,7 +187,9 @@ COMMANDS: tuple[Command, ...] = (
         "Start DI jobs again: those of a run, or those given",
         "Start DI jobs that are down, and wait until they run. Each is looked at first: one that runs is left alone. "
         "It resumes where it stopped. You are asked before anything is sent, unless you say --yes. Jobs of a run that "
-        "is still under way are refused, since its tasks may be at work on them; --even-if-running overrides that.",
+        "is still under way are refused, since its tasks may be at work on them; --even-if-running overrides that. "
+        "A job that has lost its place in the log of its "
+        "source fails soon after its start: therefore the wait for --healthy-for.",
         "restart:restart",
         (
             _IDS,
@@ -203,7 +205,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Option(
                 ("--healthy-for",),
-                "Seconds that the jobs have to keep running; 120. A job that lost its place fails soon after its start",
+                "Seconds that the jobs have to keep running; 120",
                 {"default": "120", "metavar": "SECONDS"},
             ),
             Option(("--poll-interval",), "Seconds between looks; 10", {"default": "10", "metavar": "SECONDS"}),
@@ -218,7 +220,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "window",
-        "Say whether a maintenance window is open, why not, and when it opens next",
+        "Say whether a window is open, why not, and when next",
         "Say whether a maintenance window is open, why not, and when it opens next: the windows of a DAG, or one that "
         "you describe. It asks DataWorks nothing; of a DAG it reads Airflow's database.",
         "window:window",
@@ -229,7 +231,7 @@ COMMANDS: tuple[Command, ...] = (
             Option(("--timezone",), "Zone whose clock counts, such as Asia/Shanghai", {"metavar": "ZONE"}),
             Option(
                 ("--freeze",),
-                "A frozen date, or a range such as 2026-01-29/2026-02-02; may be repeated",
+                "Frozen: 2026-01-29, or 2026-01-29/2026-02-02; repeatable",
                 {"action": "append", "metavar": "DATES"},
             ),
             Option(("--at",), "Ask about this moment (ISO 8601) instead of now", {"metavar": "MOMENT"}),
