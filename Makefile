@@ -191,7 +191,7 @@ CLUSTER := $(addprefix apache-airflow-providers-,celery postgres redis)
 
 ENV = .venv-matrix/$(1)$(if $(PYTHON),-$(notdir $(PYTHON)))
 # What the tests of the matrix need; the vendor's SDKs want newer packages than most of these constraints allow.
-TOOLS := pytest pytest-asyncio hypothesis
+TOOLS := pytest pytest-asyncio pytest-xdist hypothesis
 # The one Airflow that draws connection forms only with it.
 TOOLS_3.0.6 := apache-airflow-providers-fab
 TESTS := $(addprefix tests/,matrix operators sensors triggers hooks links page timetables windows cli \
@@ -206,7 +206,7 @@ last_on_path = $(call ENV,$(1))/bin/python -c 'import os, site; \
 # An old Airflow warns of itself.
 run_matrix = $(call ENV,$(1))/bin/python -c 'import sys; from importlib.metadata import version; \
 		print("== Airflow", version("apache-airflow"), "on Python", sys.version.split()[0], flush=True)' && \
-	$(call ENV,$(1))/bin/pytest -m 'not e2e' -o filterwarnings=default $(TESTS) $(TESTS_$(1)) $(ARGS)
+	$(call ENV,$(1))/bin/pytest -m 'not e2e' -n auto --maxprocesses 4 --dist loadfile -o filterwarnings=default $(TESTS) $(TESTS_$(1)) $(ARGS)
 
 $(LINES:%=matrix-%): matrix-%: requirements/constraints-%.txt requirements/tools.txt wheel
 	@$(UV) venv --quiet --clear --python $(or $(PYTHON),$(BIN)/python) $(call ENV,$*)
