@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from page_rows import Rows, keep_maintenance, some_days_ago
-from stored import session_of_database
+from stored import session_of_database, set_xcom
 
 from airflow_provider_dataworks.page import data
 from airflow_provider_dataworks.windows import MaintenanceWindow
@@ -99,14 +99,7 @@ def test_what_somebody_else_wrote_is_text(ask: Ask, rows: Rows, users: Any) -> N
     rows.maintenance(dag, f"r{HTML}", some_days_ago(2), who=HTML, reason=HTML, **odd)
     rows.maintenance(dag, f"s{HTML}", some_days_ago(1), who=HTML, is_down=True, restart="failed")
     rows.write()
-    with session_of_database() as session:
-        from sqlalchemy import update
-
-        from airflow_provider_dataworks.xcoms import XCom
-
-        session.execute(
-            update(XCom).where(XCom.key == "_link_DataWorksConsoleLink").values(value="javascript:alert(1)")
-        )
+    set_xcom("javascript:alert(1)", key="_link_DataWorksConsoleLink", dag_id=dag)
     for page in ("", "maintenances", "calls", f"run?dag_id=d%26%3Cb%3E&run_id=s{HTML}"):
         answer = ask(page, "ann")
 
@@ -208,9 +201,9 @@ def test_calls_of_today_are_summed(ask: Ask, rows: Rows) -> None:
         {"calls": True, "at": "now"},
         "many",
     ]
-    rows.run("orders", "r1", now)
     for index, count in enumerate(counts):
-        rows.task("orders", "r1", "stop", "success", now, index)
+        rows.run("orders", f"r{index}", now)
+        rows.task("orders", f"r{index}", "stop", "success", now)
         rows.set_calls(count)
     rows.write()
     text = ask("calls", "ann").text

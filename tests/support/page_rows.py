@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import insert, select
-from stored import keep_dag, session_of_database, set_dag
+from stored import WRITTEN, keep_dag, session_of_database, set_dag
 
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
 from airflow_provider_dataworks.version_compat import DAG
 from airflow_provider_dataworks.windows import MaintenanceWindow
-from airflow_provider_dataworks.xcoms import XCom
 
 CONSOLE = "https://dataworks.console.aliyun.com/"
 OPERATORS = {
@@ -45,6 +45,7 @@ class Rows:
         self._runs: list[dict[str, Any]] = []
         self._tasks: list[dict[str, Any]] = []
         self._xcoms: list[dict[str, Any]] = []
+        self._ids: dict[tuple[Any, ...], UUID] = {}
 
     def maintenance(
         self,
@@ -108,7 +109,10 @@ class Rows:
     ) -> None:
         """Add a task of a maintenance, with its XComs."""
         same = {"dag_id": dag_id, "run_id": run_id, "task_id": f"maintenance.{name}", "map_index": map_index}
-        tries = {"try_number": 1, "max_tries": 3, "pool": "default_pool", "pool_slots": 1}
+        tries: dict[str, Any] = {"try_number": 1, "max_tries": 3, "pool": "default_pool", "pool_slots": 1}
+        self._ids[tuple(same.values())] = uuid4()
+        if hasattr(WRITTEN, "task_instance_id"):
+            tries["id"] = self._ids[tuple(same.values())]
         self._tasks.append({**same, **tries, "state": state, "operator": OPERATORS[name]})
         if name != "report":
             xcoms["_link_DataWorksConsoleLink"] = CONSOLE
@@ -126,9 +130,14 @@ class Rows:
             session.execute(insert(_Run.__table__), self._runs)
             ids = {(row.dag_id, row.run_id): row.id for row in session.execute(select(_Run.__table__))}
             session.execute(insert(_Task.__table__), self._tasks)
-            for row in self._xcoms:
-                row["dag_run_id"] = ids[row["dag_id"], row["run_id"]]
-            session.execute(insert(XCom.__table__), self._xcoms)
+            session.execute(insert(WRITTEN.__table__), [self._stored(row, ids) for row in self._xcoms])
+
+    def _stored(self, row: dict[str, Any], ids: dict[tuple[str, str], int]) -> dict[str, Any]:
+        if not hasattr(WRITTEN, "task_instance_id"):
+            return {**row, "dag_run_id": ids[row["dag_id"], row["run_id"]]}
+        task = (row["dag_id"], row["run_id"], row["task_id"], row["map_index"])
+        value = {name: row[name] for name in ("key", "value", "timestamp")}
+        return {**value, "id": uuid4(), "task_instance_id": self._ids[task]}
 
 
 def some_days_ago(days: float) -> datetime:

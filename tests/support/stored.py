@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import emulated  # noqa: F401 - sets Airflow's home before Airflow is imported
 from any_airflow import store_dag
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from airflow_provider_dataworks.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow_provider_dataworks.xcoms import KEPT_AS_BYTES, XCom
+
+try:  # from 3.4 on what is read is a view of two tables
+    from airflow.models.xcom import XComModelV2
+except ImportError:
+    XComModelV2 = XCom
+WRITTEN: Any = XComModelV2
 
 
 @contextmanager
@@ -34,23 +41,32 @@ def keep_dag(dag: Any) -> None:
     SerializedDagModel.write_dag(dag)
 
 
-def set_xcom(value: object, *, dag_id: str, run_id: str, task_id: str, key: str, map_index: int = -1) -> None:
-    """Replace an XCom that is there, as a person does by the API; of a custom backend it may be any text."""
-    from airflow_provider_dataworks.xcoms import KEPT_AS_BYTES, XCom
+def set_xcom(value: object, *, key: str, **task: Any) -> None:
+    """
+    Replace an XCom that is there, as a person does by the API; of a custom backend it may be any text.
 
-    names = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "key": key, "map_index": map_index}
+    :param task: columns of its task instance; of each that they find.
+    """
     stored = json.dumps(value).encode() if KEPT_AS_BYTES else value
     with session_of_database() as session:
-        where = [getattr(XCom, name) == given for name, given in names.items()]
-        assert session.execute(update(XCom).where(*where).values(value=stored)).rowcount == 1
+        found = update(WRITTEN).where(WRITTEN.key == key, *_of_task(task)).values(value=stored)
+        assert session.execute(found.execution_options(synchronize_session=False)).rowcount >= 1
 
 
-def drop_xcoms(**names: object) -> None:
-    """Remove the XComs that these columns find."""
-    from airflow_provider_dataworks.xcoms import XCom
+def _of_task(task: Mapping[str, Any]) -> list[Any]:
+    """Return the conditions that leave the XComs of these task instances."""
+    if not hasattr(WRITTEN, "task_instance_id"):
+        return [getattr(WRITTEN, name) == given for name, given in task.items()]
+    from airflow.models.taskinstance import TaskInstance
 
+    found = select(TaskInstance.id).where(*(getattr(TaskInstance, name) == given for name, given in task.items()))
+    return [WRITTEN.task_instance_id.in_(found)]
+
+
+def drop_xcoms(key: str) -> None:
+    """Remove the XComs with this key."""
     with session_of_database() as session:
-        session.execute(delete(XCom).where(*(getattr(XCom, name) == given for name, given in names.items())))
+        session.execute(delete(WRITTEN).where(WRITTEN.key == key).execution_options(synchronize_session=False))
 
 
 def set_dag(dag_id: str, **columns: Any) -> None:
@@ -67,11 +83,9 @@ def empty_database() -> None:
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
 
-    from airflow_provider_dataworks.xcoms import XCom
-
     with session_of_database() as session:
-        for model in (XCom, TaskInstance, DagRun):
-            session.execute(delete(model))
+        for model in (WRITTEN, TaskInstance, DagRun):
+            session.execute(delete(model).execution_options(synchronize_session=False))
         session.execute(update(DagModel).values(**gone()))
 
 
