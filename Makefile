@@ -18,6 +18,9 @@ TOOLS_DAY := 2026-11-24
 LINES := $(foreach pair,$(DAYS),$(firstword $(subst =, ,$(pair)))) lowest
 # The Airflow of .venv: of the demo and of all tests.
 AIRFLOW := 3.3.2
+# Older ones that have the page, which tests look at in a browser.
+PAGE_LINES := 3.1.8 3.2.2
+BROWSER_TOOLS := playwright axe-playwright-python
 PINS = -c requirements/constraints-$(1).txt -c requirements/tools.txt
 
 # Without bytecode every Airflow process compiles 1,600 modules again: twice the time.
@@ -30,11 +33,12 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS := true
 endif
 
-.PHONY: help demo airflow bench browser proxy servers test test-e2e test-e2e-next test-cluster test-fire test-matrix
-.PHONY: matrix-next lint docs pages pictures format wheel wheel-check lock clean $(LINES:%=matrix-%)
+.PHONY: help demo airflow bench browser proxy servers test test-e2e test-e2e-next test-e2e-page test-cluster test-fire
+.PHONY: test-matrix matrix-next lint docs pages pictures format wheel wheel-check lock clean
+.PHONY: $(LINES:%=matrix-%) $(PAGE_LINES:%=page-%)
 
 help: #* Show this list
-	@awk -F ':.*#[*] ' '/^[a-z0-9-]+:.*#[*] / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*#[*] ' '/^[a-z0-9-]+:.*#[*] / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready #* Stop an emulated job from a DAG on a real Airflow, and check that it stopped
 	@$(BIN)/python -m demo.run
@@ -60,10 +64,18 @@ test-e2e: .venv/.ready browser proxy #* Kill workers of a real Airflow; look at 
 	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e $(ARGS)
 	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
-test-e2e-next: wheel proxy #* Clear tasks on the next Airflow, which can clear exactly one task instance (5 minutes)
+test-e2e-next: wheel proxy browser #* Clear exactly one task instance on the next Airflow, and look at the page (6 minutes)
 	@$(next_env)
+	@$(INSTALL) --python $(call ENV,next)/bin/python $(BROWSER_TOOLS)
 	@$(call ENV,next)/bin/python -m pytest -m e2e -o filterwarnings=default tests/e2e/test_cleared.py \
-		tests/e2e/test_cleared_exactly.py $(ARGS)
+		tests/e2e/test_cleared_exactly.py tests/e2e/test_page.py $(ARGS)
+
+test-e2e-page: $(PAGE_LINES:%=page-%) #* Look at the page in older Airflows, in a browser (one: make page-3.1.8)
+
+$(PAGE_LINES:%=page-%): page-%: requirements/constraints-%.txt requirements/tools.txt wheel browser
+	@$(call matrix_env,$*)
+	@$(INSTALL) --python $(call ENV,$*)/bin/python $(call PINS,$*) $(BROWSER_TOOLS)
+	@$(call ENV,$*)/bin/python -m pytest -m e2e -o filterwarnings=default tests/e2e/test_page.py $(ARGS)
 
 test-cluster: .venv-cluster/.ready servers #* Kill parts of an Airflow with Celery, PostgreSQL and Redis (10 minutes)
 	@.venv-cluster/bin/python -m pytest -m cluster -s tests/cluster $(ARGS)
@@ -122,6 +134,7 @@ pages: .venv/.ready #* Write the derived parts of README and of the pages anew, 
 
 pictures: .venv/.ready browser #* Take the screenshots of the documentation anew, light and dark (2 minutes)
 	@PYTHONPATH=. $(BIN)/python docs/pictures.py
+	@$(BIN)/python docs/page_pictures.py
 
 format: .venv/.ready #* Let ruff correct what it can
 	$(BIN)/ruff check --fix-only .
@@ -206,11 +219,11 @@ last_on_path = $(call ENV,$(1))/bin/python -c 'import os, site; \
 # An old Airflow warns of itself.
 run_matrix = $(call ENV,$(1))/bin/python -c 'import sys; from importlib.metadata import version; \
 		print("== Airflow", version("apache-airflow"), "on Python", sys.version.split()[0], flush=True)' && \
-	$(call ENV,$(1))/bin/pytest -m 'not e2e' -n auto --maxprocesses 4 --dist loadfile -o filterwarnings=default $(TESTS) $(TESTS_$(1)) $(ARGS)
+	$(call ENV,$(1))/bin/pytest -m 'not e2e' -n auto --maxprocesses 4 --dist loadfile -o filterwarnings=default \
+		$(TESTS) $(TESTS_$(1)) $(ARGS)
 
 $(LINES:%=matrix-%): matrix-%: requirements/constraints-%.txt requirements/tools.txt wheel
-	@$(UV) venv --quiet --clear --python $(or $(PYTHON),$(BIN)/python) $(call ENV,$*)
-	@$(INSTALL) --python $(call ENV,$*)/bin/python $(call PINS,$*) $(TOOLS) $(TOOLS_$*) "$$(ls dist/*.whl)[credentials,emulator]"
+	@$(call matrix_env,$*)
 	@$(call last_on_path,$*)
 	@$(call run_matrix,$*)
 
@@ -221,6 +234,10 @@ matrix-next: wheel
 	elif ! { $(call last_on_path,next) && $(call run_matrix,next); }; then \
 		echo "== The package does NOT work on the next Airflow, see above. This fails nothing."; \
 	fi
+
+matrix_env = $(UV) venv --quiet --clear --python $(or $(PYTHON),$(BIN)/python) $(call ENV,$(1)) && \
+	$(INSTALL) --python $(call ENV,$(1))/bin/python $(call PINS,$(1)) $(TOOLS) $(TOOLS_$(1)) \
+		"$$(ls dist/*.whl)[credentials,emulator]"
 
 next_env = $(UV) venv --quiet --clear --python $(or $(PYTHON),$(BIN)/python) $(call ENV,next) && \
 	$(INSTALL) --python $(call ENV,next)/bin/python --prerelease allow 'apache-airflow>=3.4.0b1' $(TOOLS) \
