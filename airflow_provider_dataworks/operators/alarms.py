@@ -226,9 +226,14 @@ class RestoreAlarmsOperator(_AlarmOperator):
         with explained(context):
             told = known_rules(context["ti"].xcom_pull(task_ids=self.silenced_by, key=NOTE) if self.silenced_by else ())
             found: list[dict[str, Any]] = []
-            failed: dict[SilencedRule, DataWorksError] = {}
+            failed: dict[str, DataWorksError] = {}
             for job_id in read_ids(self.di_job_ids):
-                self._restore_job(job_id, self._off(context, job_id, told), found, failed)
+                try:
+                    off = self._off(context, job_id, told)
+                except DataWorksUnavailable as error:
+                    failed[f"perhaps some of DI job {job_id}"] = error
+                    continue
+                self._restore_job(job_id, off, found, failed)
             if failed:
                 raise self._still_off(failed)
             if self.fails_with:
@@ -257,7 +262,7 @@ class RestoreAlarmsOperator(_AlarmOperator):
         job_id: int,
         off: dict[int, SilencedRule],
         found: list[dict[str, Any]],
-        failed: dict[SilencedRule, DataWorksError],
+        failed: dict[str, DataWorksError],
     ) -> None:
         left = dict(off)
         for rule in off.values():
@@ -265,7 +270,7 @@ class RestoreAlarmsOperator(_AlarmOperator):
                 change = self.hook.switch_alarm_rule(rule.remembered, True)
             except DataWorksError as error:
                 self.log.error("Alarm rule %s is not switched on: %s", rule, error.summary)
-                failed[rule] = error
+                failed[str(rule)] = error
                 continue
             del left[rule.rule_id]
             is_off = change.rule is not None and not change.rule.enabled
@@ -276,10 +281,10 @@ class RestoreAlarmsOperator(_AlarmOperator):
         if off:
             remember_rules(self.dataworks_conn_id, job_id, left.values())
 
-    def _still_off(self, failed: Mapping[SilencedRule, DataWorksError]) -> DataWorksError:
+    def _still_off(self, failed: Mapping[str, DataWorksError]) -> DataWorksError:
         """Return the error to raise: one that is worth another try, if there is any."""
         error = next((each for each in failed.values() if each.retryable), next(iter(failed.values())))
-        error.lead = f"Alarm rules are still off: {_named(failed)}."
+        error.lead = f"Alarm rules are still off: {', '.join(failed)}."
         if not error.retryable:
             error.remedy = f"Switch them on in the DataWorks console, or clear this task. For the cause: {error.remedy}"
         return error

@@ -248,6 +248,14 @@ def test_a_memory_that_cannot_be_read_is_no_proof_that_alarms_are_on(airflow: Si
     assert caught.value.retryable
     assert caught.value.see == "alarms-not-known"
 
+    airflow.emulator.add_job(OTHER, alarm_rules=[{"id": 9, "metric": "Delay"}])
+    airflow.silence(run, OTHER)
+    run.pushed.clear()
+    airflow.variables.reads_away = 1
+    with pytest.raises(DataWorksError, match=f"perhaps some of DI job {JOB}"):
+        airflow.restore(run, [JOB, OTHER])
+    assert (airflow.on(), airflow.on(OTHER)) == ([3], [9])  # the one keeps no other's alarms off
+
     run.pushed.update(noted)
     airflow.variables.reads_away = 1
     airflow.restore(run)
