@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from any_airflow import task
-from dag_runs import run_dag
+from dag_runs import database, run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
 from stored import drop_xcoms, gone, keep_dag, session_of_database, set_dag, set_xcom
@@ -32,9 +32,16 @@ SUNDAYS = MaintenanceWindow("0 2 * * SUN", timedelta(hours=3), "Asia/Shanghai", 
 
 @pytest.fixture
 def no_notes(emulator: Emulator) -> Iterator[None]:
-    """Begin with a job that stops at once, and leave no note to the next test."""
+    """Begin with a job that stops at once and no note of another test, and leave none to the next one."""
     emulator.add_job(JOB, "Running", stop_seconds=0.1)
+    database()
+    forget()
     yield
+    forget()
+
+
+def forget() -> None:
+    """Drop what tasks noted."""
     for key in ("dataworks_stop", "dataworks_start", "return_value", "dataworks_report"):
         drop_xcoms(key=key)
 

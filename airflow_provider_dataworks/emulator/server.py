@@ -125,8 +125,12 @@ async def serve(app: web.Application, host: str, port: int, listening: Future[tu
             raise
         listening.set_exception(error)
     finally:
+        serving = runner.server
         await runner.cleanup()
-        # Connections that were just closed take one more turn of the loop to let go of their sockets.
+        # What came in as serving ended; and closed connections take a turn of the loop to let go of their sockets.
+        await asyncio.sleep(0)
+        for connection in list(serving.connections) if serving is not None else ():
+            connection.force_close()
         await asyncio.sleep(0)
 
 

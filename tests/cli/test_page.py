@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Say
-from dag_runs import run_dag
+from dag_runs import database, run_dag
 from emulated import JOB, Clock
 from stored import drop_xcoms, keep_dag, set_dag
 
@@ -58,9 +58,7 @@ def plain(text: str) -> list[str]:
 def world(say: Say, emulator: Emulator, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the page tells of: jobs, a run that left one down, and the file of a DAG."""
     emulator.add_job(JOB, lag=0, stop_seconds=0)
-    with DAG("makes_the_database", schedule=None) as dag:
-        pass
-    run_dag(dag)
+    database()
     drop_xcoms("dataworks_stop")  # what other tests have stopped is not down here
     with DAG("orders_maintenance", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
         StopDIJobOperator(task_id="stop", di_job_id=JOB)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 from command_line import Say
-from dag_runs import run_dag
+from dag_runs import database
 from emulated import JOB
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.version_compat import DAG
 
 STARTED = "DataWorks took the start"
 
@@ -23,9 +22,7 @@ def jobs(emulator: Emulator) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _database() -> None:
-    with DAG("makes_the_database", schedule=None) as dag:
-        pass
-    run_dag(dag)
+    database()
 
 
 def starts(emulator: Emulator) -> dict[int, int]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from command_line import Say
-from dag_runs import run_dag
+from dag_runs import database
 from emulated import JOB, SECURITY_TOKEN
+from stored import keep_dag
 
 from airflow_provider_dataworks.cli.commands import COMMANDS
 from airflow_provider_dataworks.emulator import Emulator
@@ -75,15 +77,16 @@ def begin(
 @pytest.mark.parametrize("signature", ["ACS3-HMAC-SHA256", "HMAC-SHA1"])
 def test_no_command_shows_a_secret(say: Say, begin: Callable[..., None], signature: str, tmp_path: Path) -> None:
     """Whatever DataWorks answers."""
-    with DAG("makes_the_database", schedule=None) as dag:
+    with DAG("hunted", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
         pass
-    run_dag(dag)
+    database()
+    keep_dag(dag)
     (tmp_path / "dag.py").write_text(DAG_FILE)
     commands: dict[str, tuple[object, ...]] = {
         "check": (),
         "status": (),
         "plan": ("hunted", "-f", tmp_path / "dag.py"),
-        "down": ("--dag-id", "makes_the_database"),
+        "down": ("--dag-id", "hunted"),
         "restart": (7, "-y", "--no-wait"),
         "window": ("--cron", "@daily", "--duration", "3600", "--timezone", "UTC"),
         "explain": ("access-key-secret",),
