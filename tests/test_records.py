@@ -11,7 +11,7 @@ from any_airflow import task
 from dag_runs import database, run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
-from stored import drop_xcoms, gone, keep_dag, session_of_database, set_dag, set_xcom
+from stored import forget_notes, gone, keep_dag, session_of_database, set_dag, set_xcom
 
 from airflow_provider_dataworks import records
 from airflow_provider_dataworks.emulator import Emulator
@@ -35,15 +35,9 @@ def no_notes(emulator: Emulator) -> Iterator[None]:
     """Begin with a job that stops at once and no note of another test, and leave none to the next one."""
     emulator.add_job(JOB, "Running", stop_seconds=0.1)
     database()
-    forget()
+    forget_notes()
     yield
-    forget()
-
-
-def forget() -> None:
-    """Drop what tasks noted."""
-    for key in ("dataworks_stop", "dataworks_start", "return_value", "dataworks_report"):
-        drop_xcoms(key=key)
+    forget_notes()
 
 
 def a_dag(name: str, **arguments: Any) -> DAG:

@@ -12,7 +12,7 @@ import pytest
 from command_line import Say
 from dag_runs import database, run_dag
 from emulated import JOB, Clock
-from stored import drop_xcoms, keep_dag, set_dag
+from stored import forget_notes, keep_dag, set_dag
 
 from airflow_provider_dataworks.cli.commands import COMMANDS, EXIT_CODES
 from airflow_provider_dataworks.cli.parser import PROGRAM
@@ -59,7 +59,7 @@ def world(say: Say, emulator: Emulator, clock: Clock, tmp_path: Path, monkeypatc
     """What the page tells of: jobs, a run that left one down, and the file of a DAG."""
     emulator.add_job(JOB, lag=0, stop_seconds=0)
     database()
-    drop_xcoms("dataworks_stop")  # what other tests have stopped is not down here
+    forget_notes()  # what other tests have stopped or started is not here
     with DAG("orders_maintenance", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
         StopDIJobOperator(task_id="stop", di_job_id=JOB)
     assert run_dag(dag)[0] == "success"

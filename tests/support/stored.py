@@ -69,6 +69,12 @@ def drop_xcoms(key: str) -> None:
         session.execute(delete(WRITTEN).where(WRITTEN.key == key).execution_options(synchronize_session=False))
 
 
+def forget_notes() -> None:
+    """Drop what tasks of this package noted and returned, of whichever test."""
+    for key in ("dataworks_stop", "dataworks_start", "return_value", "dataworks_report"):
+        drop_xcoms(key)
+
+
 def set_dag(dag_id: str, **columns: Any) -> None:
     """Change what Airflow keeps about a DAG: whether it is paused, say."""
     from airflow.models.dag import DagModel
