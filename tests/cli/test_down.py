@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from command_line import Say
-from dag_runs import run_dag
+from dag_runs import database, run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
-from stored import drop_xcoms, keep_dag, session_of_database
+from stored import drop_xcoms, forget_notes, keep_dag, session_of_database
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
@@ -24,12 +24,13 @@ QUICK = ("--healthy-for", "0", "--poll-interval", "0.1")
 
 @pytest.fixture(autouse=True)
 def no_notes(emulator: Emulator, connect: Any) -> Iterator[None]:
-    """Begin with jobs that stop at once, and leave no note to the next test."""
+    """Begin with jobs that stop at once and no note of another test, and leave none to the next one."""
     emulator.add_job(JOB, stop_seconds=0.1, start_seconds=0.1)
     emulator.add_job(8, stop_seconds=0.1, start_seconds=0.1)
+    database()
+    forget_notes()
     yield
-    for key in ("dataworks_stop", "dataworks_start", "return_value"):
-        drop_xcoms(key=key)
+    forget_notes()
 
 
 def stop(name: str, *ids: int) -> str:

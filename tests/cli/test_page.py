@@ -92,7 +92,7 @@ def test_every_command_of_the_page(say: Say, clock: Clock, emulator: Emulator) -
         # Both streams go to one terminal; of their lines each has its order.
         if following == "text":
             misses += unified_diff(sorted(plain(shown)), sorted(plain(said.out + said.err)), text, lineterm="", n=0)
-    drop_xcoms(key="dataworks_stop")
+    forget_notes()
 
     assert not misses, "\n".join(misses)
     assert set(ran) == {"--help", *(command.name for command in COMMANDS)}
