@@ -6,6 +6,7 @@ import pytest
 from command_line import Say
 from dag_runs import database
 from emulated import JOB
+from stored import forget_notes
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -15,7 +16,8 @@ STARTED = "DataWorks took the start"
 
 @pytest.fixture(autouse=True)
 def jobs(emulator: Emulator) -> None:
-    """One job that runs, and two that are down."""
+    """One job that runs, and two that are down; no run of another test has stopped them."""
+    forget_notes()
     emulator.add_job(7, "Stopped", start_seconds=20)
     emulator.add_job(8, "Failed", start_seconds=20)
 

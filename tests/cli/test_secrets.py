@@ -12,7 +12,7 @@ import pytest
 from command_line import Say
 from dag_runs import database
 from emulated import JOB, SECURITY_TOKEN
-from stored import keep_dag
+from stored import forget_notes, keep_dag
 
 from airflow_provider_dataworks.cli.commands import COMMANDS
 from airflow_provider_dataworks.emulator import Emulator
@@ -80,6 +80,7 @@ def test_no_command_shows_a_secret(say: Say, begin: Callable[..., None], signatu
     with DAG("hunted", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
         pass
     database()
+    forget_notes()
     keep_dag(dag)
     (tmp_path / "dag.py").write_text(DAG_FILE)
     commands: dict[str, tuple[object, ...]] = {
