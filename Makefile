@@ -51,7 +51,7 @@ bench: .venv/.ready #* Measure calls, event loop, CPU, rate and imports against 
 		$(BIN)/python -m benchmarks.$$name || failed=1; \
 	done; for name in windows page; do $(BIN)/python benchmarks/$$name.py || failed=1; done; test -z "$$failed"
 
-test: .venv/.ready #* Run all tests on Airflow 3.3 (ARGS="-k word" for some of them)
+test: .venv/.ready #* Test on Airflow 3.3, without starting one (ARGS="-k word" for some of the tests)
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
@@ -61,7 +61,7 @@ else
 endif
 
 test-e2e: .venv/.ready browser proxy #* Kill workers of a real Airflow; look at form and pages in a browser (10 minutes)
-	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e $(ARGS)
+	@$(BIN)/python -m pytest -m "e2e or slow" --ignore tests/e2e --ignore tests/packaging $(ARGS)
 	@$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
 test-e2e-next: wheel proxy browser #* Clear exactly one task instance on the next Airflow, and look at the page (6 minutes)

@@ -88,6 +88,7 @@ def test_the_maintenance_example_can_be_run_in_an_emergency(
     module = load(EXAMPLES[0].with_name("example_dataworks_maintenance.py"))
     for task_id, interval in (("stop", "poll_interval"), ("check", "poke_interval"), ("restart", "poll_interval")):
         setattr(module.dag.get_task(f"maintenance.{task_id}"), interval, 0.1)
+    module.dag.get_task("maintenance.restart").healthy_for = 0.3
     if not module.WINDOW.contains(datetime.now(UTC)):
         assert run_dag(module.dag)[0] == "failed"
         assert emulator.count("StopDIJob") == 0

@@ -21,9 +21,9 @@ __all__ = ["clock", "connect", "emulator"]
 ALWAYS = MaintenanceWindow("0 0 * * *", timedelta(days=1), "UTC")
 NEVER = MaintenanceWindow("0 0 1 1 *", 60, "UTC")
 FAST: dict[str, Any] = {
-    "stop_args": {"poll_interval": 0.2, "retries": 0, "min_remaining": 1},
-    "check_args": {"poke_interval": 0.2, "timeout": 10, "retries": 0},
-    "restart_args": {"poll_interval": 0.2, "retries": 0, "healthy_for": 0.3},
+    "stop_args": {"poll_interval": 0.05, "retries": 0, "min_remaining": 1},
+    "check_args": {"poke_interval": 0.05, "timeout": 10, "retries": 0},
+    "restart_args": {"poll_interval": 0.05, "retries": 0, "healthy_for": 0.1},
 }
 
 

@@ -18,9 +18,9 @@ from airflow_provider_dataworks.version_compat import DAG
 
 __all__ = ["clock", "connect", "emulator"]
 FAST: dict[str, Any] = {
-    "stop_args": {"poll_interval": 0.2, "retries": 0},
-    "check_args": {"poke_interval": 0.2, "timeout": 10, "retries": 0},
-    "restart_args": {"poll_interval": 0.2, "retries": 0, "healthy_for": 0.3},
+    "stop_args": {"poll_interval": 0.05, "retries": 0},
+    "check_args": {"poke_interval": 0.05, "timeout": 10, "retries": 0},
+    "restart_args": {"poll_interval": 0.05, "retries": 0, "healthy_for": 0.1},
 }
 
 

@@ -126,12 +126,19 @@ async def serve(app: web.Application, host: str, port: int, listening: Future[tu
         listening.set_exception(error)
     finally:
         serving = runner.server
+        open_ones = _transports(serving)
         await runner.cleanup()
-        # What came in as serving ended; and closed connections take a turn of the loop to let go of their sockets.
+        # Those that came in as serving ended, and those whose caller does not read: closing waits for it without end.
         await asyncio.sleep(0)
-        for connection in list(serving.connections) if serving is not None else ():
-            connection.force_close()
+        for transport in (*open_ones, *_transports(serving)):
+            transport.abort()
+        # What is aborted takes a turn of the loop to let go of its socket.
         await asyncio.sleep(0)
+
+
+def _transports(serving: web.Server | None) -> list[asyncio.Transport]:
+    connections = serving.connections if serving is not None else ()
+    return [connection.transport for connection in connections if connection.transport is not None]
 
 
 def _logger() -> logging.Logger:

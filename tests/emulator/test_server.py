@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -329,6 +331,22 @@ def test_an_emulator_starts_and_stops_more_than_once():
         assert "dataworks-emulator" not in [thread.name for thread in threading.enumerate()]
         with pytest.raises(httpx.ConnectError):
             httpx.get(emulator.url, trust_env=False)
+
+
+def test_ending_leaves_no_connection_open():
+    """Not even one whose caller does not read its answer, nor one that came in at the last moment."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        large = {"log": ["line" * 5_000]}
+        emulator = Emulator(jobs=dict.fromkeys(range(1, 400), large)).start()
+        address = ("127.0.0.1", emulator.port)
+        with socket.create_connection(address) as deaf, socket.create_connection(address):
+            deaf.sendall(b"GET /_emulator/state HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert deaf.recv(12) == b"HTTP/1.1 200"
+            emulator.stop()
+        gc.collect()
+
+    assert [str(each.message) for each in told] == []
 
 
 def test_a_taken_port_is_an_os_error(emulator):

@@ -9,11 +9,11 @@ import os
 import random
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from fake_dataworks import Clock
+from reserving_process import reserve
 
 from airflow_provider_dataworks.client import files
 from airflow_provider_dataworks.client.http.rate_limit import (
@@ -249,12 +249,6 @@ def test_whatever_happens_no_second_holds_more_than_allowed() -> None:
 def home(tmp_path: Path) -> Path:
     """Return the folder of the shared files, which nobody has made yet."""
     return tmp_path / "shared"
-
-
-def reserve(path: Path, qps: int, times: int) -> list[float]:
-    """Be another process: take slots, and return their moments."""
-    limiter = RateLimiter(qps, time.monotonic, SharedState(path, row_length(qps)))
-    return [time.monotonic() + limiter.reserve() for _ in range(times)]
 
 
 def test_processes_that_call_at_once_keep_one_rate(home: Path) -> None:
