@@ -121,9 +121,13 @@ def read_account(
     )
     credential = CredentialFields(fields["login"], fields["password"], extra)
     project_id = extra.get("project_id")
+
+    def sts() -> str:
+        return sts_endpoint(region, network, credential.text("sts_endpoint"))
+
     return Account(
         config=config,
-        source=source_of(credential, sts_endpoint(region, network, credential.text("sts_endpoint")), read_again),
+        source=source_of(credential, sts, read_again),
         credentials=credential.own_keys(),
         project_id=None if project_id in (None, "") else int64(project_id, "project_id"),
         region=region,

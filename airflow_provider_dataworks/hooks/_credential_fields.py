@@ -104,12 +104,12 @@ class CredentialFields:
 
 
 def source_of(
-    fields: CredentialFields, sts: str, read_again: Callable[[], Credentials] | None = None
+    fields: CredentialFields, sts: Callable[[], str], read_again: Callable[[], Credentials] | None = None
 ) -> CredentialSource:
     """
     Return the source that a connection chooses.
 
-    :param sts: address of the Security Token Service.
+    :param sts: returns the address of the Security Token Service.
     :param read_again: reads the connection's own keys once more.
     :raises DataWorksInvalidRequest: naming the field.
     """
@@ -118,7 +118,7 @@ def source_of(
         return _plain(fields.kind, fields, sts, read_again)
     if fields.base == "oidc_role_arn":
         base: CredentialSource = AssumeRoleWithOidc(
-            sts,
+            sts(),
             _role(fields, "source_role_arn"),
             fields.text("oidc_provider_arn"),
             fields.text("oidc_token_file"),
@@ -132,7 +132,7 @@ def source_of(
         raise invalid("role_arn", "is missing", "Set the ARN of the RAM role, like acs:ram::1234567890:role/name.")
     return AssumeRole(
         base,
-        sts,
+        sts(),
         role_arn,
         _session_name(fields) or SESSION_NAME,
         _duration(fields),
@@ -142,7 +142,7 @@ def source_of(
 
 
 def _plain(
-    kind: str, fields: CredentialFields, sts: str, read_again: Callable[[], Credentials] | None
+    kind: str, fields: CredentialFields, sts: Callable[[], str], read_again: Callable[[], Credentials] | None
 ) -> CredentialSource:
     own = fields.own_keys()
     if own is not None:
@@ -154,7 +154,7 @@ def _plain(
         return EcsRamRole(name, _flag(fields, "disable_imds_v1"))
     if kind == "oidc_role_arn":
         return AssumeRoleWithOidc(
-            sts,
+            sts(),
             _role(fields, "role_arn"),
             fields.text("oidc_provider_arn"),
             fields.text("oidc_token_file"),
@@ -167,7 +167,7 @@ def _plain(
         if uri is None:
             raise invalid("credentials_uri", "is missing", "Set the address that answers with keys.")
         return CredentialsUri(uri)
-    return Profile(fields.text("profile")) if kind == "profile" else DefaultChain(sts)
+    return Profile(fields.text("profile")) if kind == "profile" else DefaultChain(sts())
 
 
 def _role(fields: CredentialFields, name: str) -> str | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from airflow_provider_dataworks.client.auth.credentials import Credentials, CredentialSource
 from airflow_provider_dataworks.client.locks import Lock
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import EXPLAIN, DataWorksError
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,8 @@ class CredentialCache:
         except DataWorksError as error:
             held = self._good(None)
             if held is not None:
-                log.warning("%s The present keys are used until they expire; README.md#%s.", error.summary, error.see)
+                text = "%s The present keys are used until they expire. For more: %s %s"
+                log.warning(text, error.summary, EXPLAIN, error.see)
                 self._due = min(self._clock() + _PAUSE, held.keys.expires or _NEVER)
             self._error = error
         else:

@@ -200,6 +200,8 @@ class Session(httpx.BaseTransport):
         held = self._cache.get()
         reply, answer = self._send_once(request, held)
         code = refusal_code(reply)
+        if code is None:
+            return reply, answer
         # What is refused so was not executed, and may be sent again whatever it does.
         if code in CLOCK_CODES and (skew := clock_skew(reply)) is not None:
             log.warning("DataWorks refused our clock: trying once more by its own, %.0f s ahead of ours.", skew)

@@ -105,7 +105,7 @@ def test_a_renewal_that_fails_costs_nothing_while_the_keys_are_good(caplog: pyte
     assert asked == 4
     assert caught.value is not BROKEN
     lines = [record.getMessage() for record in caplog.records]
-    assert sum("The present keys are used until they expire; README.md#" in line for line in lines) == 3
+    assert sum("The present keys are used until they expire. For more: python -m " in line for line in lines) == 3
     assert not any("\n" in line for line in lines)
     assert "secret-" not in caplog.text
     keys.source.errors = []
