@@ -9,10 +9,11 @@ many tasks at once, and are in the metrics only. It must never make a call fail.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any
+
+from airflow_provider_dataworks.client.locks import Lock
 
 try:
     from airflow.sdk.observability.stats import Stats
@@ -22,7 +23,7 @@ except ImportError:  # before Airflow 3.2
 log = logging.getLogger(__name__)
 
 KEY = "dataworks_calls"  # of the XCom
-_lock = threading.Lock()
+_lock = Lock()
 _counted = {"calls": 0, "throttled": 0}
 _told: tuple[object, dict[str, int]] = (None, {})
 

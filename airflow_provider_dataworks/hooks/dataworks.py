@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from airflow_provider_dataworks.client.client import PATIENCE, DataWorksClient
 from airflow_provider_dataworks.client.errors import named_errors
 from airflow_provider_dataworks.client.http.rate_limit import shared_limiter
 from airflow_provider_dataworks.client.http.session import LONGEST_PAUSE, HttpClient, Session
+from airflow_provider_dataworks.client.locks import cached_property
 from airflow_provider_dataworks.client.models import ChangeRequest, ChangeResult, DIJob, Proof, ProofRules, Verdict
 from airflow_provider_dataworks.client.proof import CatchUp, prove
 from airflow_provider_dataworks.exceptions import DataWorksError

@@ -74,6 +74,38 @@ def test_parent_and_children_of_a_fork_read_their_own_answers(emulator: Emulator
     assert told == stops, done.stderr
 
 
+READING = """
+import os, sys, threading, time
+from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
+
+class SlowBackend(DataWorksHook):
+    @classmethod
+    def get_connection(cls, conn_id):
+        time.sleep(2)
+        return super().get_connection(conn_id)
+
+hook, job = SlowBackend(), int(sys.argv[1])
+slow = threading.Thread(target=hook.get_di_job, args=(job,))
+slow.start()
+time.sleep(0.5)  # the other thread reads the connection meanwhile
+pid = os.fork()
+if not pid:
+    os._exit(0 if SlowBackend().get_di_job(job).id == hook.get_di_job(job).id == job else 1)
+slow.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def test_a_fork_while_another_thread_reads_the_connection(emulator: Emulator, connect: Callable[..., None]) -> None:
+    """The child reads it itself, by this hook and by another."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", READING, str(JOB)], capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert emulator.count("GetDIJob", "served") == 3
+
+
 HELD = """
 import os, sys, threading, time
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook

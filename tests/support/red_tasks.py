@@ -39,7 +39,7 @@ def log_of_failure(task: Callable[[], Any], name: str, capfd: pytest.CaptureFixt
         task()
     state, _ = run_dag(dag)
     assert state == "failed"
-    return "".join(capfd.readouterr())
+    return capfd.readouterr().out
 
 
 def misses_of(error: DataWorksError, see: str, first: str) -> list[str]:

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from typing import Any
 from xml.parsers import expat
 
+from airflow_provider_dataworks.client.locks import cached_property
 from airflow_provider_dataworks.values import DEEPEST, json_value, plain_text
 
 Payload = Mapping[str, Any]
