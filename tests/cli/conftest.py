@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -33,6 +34,11 @@ def say(
     for name in ("COLUMNS", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # as the command line sets it; undone behind the test
+
+    # Threads of waits of other tests, whose last look may fail and say so.
+    for thread in threading.enumerate():
+        if thread.name == "dataworks-dataworks_default":
+            thread.join(10)
 
     def call(*words: object, answer: str = "") -> Said:
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))

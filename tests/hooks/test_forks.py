@@ -84,6 +84,7 @@ class SlowBackend(DataWorksHook):
         time.sleep(2)
         return super().get_connection(conn_id)
 
+DataWorksHook().account  # so that all of Airflow's is loaded, which has locks of its own
 hook, job = SlowBackend(), int(sys.argv[1])
 slow = threading.Thread(target=hook.get_di_job, args=(job,))
 slow.start()
@@ -111,6 +112,7 @@ import os, sys, threading, time
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 hook = DataWorksHook()
+hook.account  # so that all of Airflow's is loaded, which has locks of its own
 slow = threading.Thread(target=hook.get_di_job, args=(int(sys.argv[1]),))
 slow.start()
 time.sleep(1)  # the other thread waits for keys meanwhile

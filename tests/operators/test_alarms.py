@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow_variables import Variables
 from emulated import JOB, Clock
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -27,30 +28,6 @@ RULES = [
     {"id": 4, "metric": "Delay", "enabled": False, **TELLS},
 ]
 FORBIDDEN = {"error": {"status": 403, "code": "Forbidden.Access", "message": "no"}}
-
-
-class Variables:
-    """Airflow's Variables, which outlive runs; they can be away for some reads."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-        self.reads_away = 0
-        self.full = False
-
-    def get(self, key: str, default: str | None) -> str | None:
-        """Return a value, or the default where there is none or it cannot be read."""
-        if self.reads_away:
-            self.reads_away -= 1
-            return default
-        return self.kept.get(key, default)
-
-    def set(self, key: str, value: str, description: str) -> None:
-        """Keep a value."""
-        if self.full:
-            raise RuntimeError("the database takes nothing")
-        assert len(key) <= 250
-        assert description
-        self.kept[key] = value
 
 
 class Run:
@@ -74,14 +51,6 @@ class Run:
     def get_task_states(self, run_ids: list[str], **_: Any) -> dict[str, dict[str, str]]:
         """Return how tasks ended."""
         return {run_ids[0]: self.states}
-
-
-@pytest.fixture
-def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
-    """Variables of this test alone."""
-    found = Variables()
-    monkeypatch.setattr(silenced_rules, "Variable", found)
-    return found
 
 
 @pytest.fixture(params=["2020-05-18", "2024-05-18"])

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow_variables import Variables
 from emulated import JOB, Clock, TaskInstance
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -22,7 +23,7 @@ Ask = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def ask(clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Ask:
+def ask(clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch, variables: Variables) -> Ask:
     """Run a preflight by the test's clock, with a connection of API 2024-05-18, and return its result."""
     connect(api_version="2024-05-18")
     monkeypatch.setattr(DataWorksHook, "now", staticmethod(clock.now))
