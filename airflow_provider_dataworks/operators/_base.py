@@ -9,10 +9,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow_provider_dataworks.client.locks import cached_property
 from airflow_provider_dataworks.client.models import (
     ChangeRequest,
     ChangeResult,

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataworks.client.diagnostics import AlarmRule, Outcome
-from airflow_provider_dataworks.client.locks import cached_property
 from airflow_provider_dataworks.exceptions import (
     DataWorksError,
     DataWorksUnavailable,

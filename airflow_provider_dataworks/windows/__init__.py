@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from airflow_provider_dataworks.client.locks import cached_property
 from airflow_provider_dataworks.values import invalid
 from airflow_provider_dataworks.windows.cron import describe, overlap, read_cron
 from airflow_provider_dataworks.windows.parsing import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataworks.client.locks import cached_property
 from airflow_provider_dataworks.windows import cron as crons
 from airflow_provider_dataworks.windows.cron import MINUTE, Cron, midnight
 
