@@ -21,6 +21,8 @@ AIRFLOW := 3.3.2
 # Older ones that have the page, which tests look at in a browser.
 PAGE_LINES := 3.1.8 3.2.2
 BROWSER_TOOLS := playwright axe-playwright-python
+# Processes of pytest: one more than there are cores, since tests of waits leave them idle.
+WORKERS = -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4 --dist loadfile
 PINS = -c requirements/constraints-$(1).txt -c requirements/tools.txt
 
 # Without bytecode every Airflow process compiles 1,600 modules again: twice the time.
@@ -57,7 +59,7 @@ ifdef ARGS
 else
 	@# The campaign sets the clock of its whole process, which threads of other tests would disturb.
 	@$(BIN)/python -m pytest tests/campaign
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/campaign
+	@$(BIN)/python -m pytest $(WORKERS) --ignore tests/campaign
 endif
 
 test-e2e: .venv/.ready browser proxy #* Kill workers of a real Airflow; look at form and pages in a browser (10 minutes)
@@ -219,7 +221,7 @@ last_on_path = $(call ENV,$(1))/bin/python -c 'import os, site; \
 # An old Airflow warns of itself.
 run_matrix = $(call ENV,$(1))/bin/python -c 'import sys; from importlib.metadata import version; \
 		print("== Airflow", version("apache-airflow"), "on Python", sys.version.split()[0], flush=True)' && \
-	$(call ENV,$(1))/bin/pytest -m 'not e2e' -n auto --maxprocesses 4 --dist loadfile -o filterwarnings=default \
+	$(call ENV,$(1))/bin/pytest -m 'not e2e' $(WORKERS) -o filterwarnings=default \
 		$(TESTS) $(TESTS_$(1)) $(ARGS)
 
 $(LINES:%=matrix-%): matrix-%: requirements/constraints-%.txt requirements/tools.txt wheel
