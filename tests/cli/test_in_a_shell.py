@@ -15,6 +15,7 @@ import termios
 import time
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,12 @@ def test_interrupted(environ: dict[str, str], emulator: Emulator) -> None:
     """Ctrl-C ends a wait with the exit code that shells know, and says that nothing is undone."""
     emulator.add_job(7, "Stopped", start_seconds=60)
     process = subprocess.Popen(
-        [*MODULE, "restart", "7", "-y", "--poll-interval", "0.1"], env=environ, stderr=subprocess.PIPE, text=True
+        [*MODULE, "restart", "7", "-y", "--poll-interval", "0.1"],
+        env=environ,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in its background has them ignore Ctrl-C, and all that they start.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(600):
         if emulator.job(7).start_calls and emulator.count("GetDIJob") > 5:
