@@ -16,12 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataworks.client.diagnostics import AlarmRule, Outcome
-from airflow_provider_dataworks.exceptions import (
-    DataWorksError,
-    DataWorksUnavailable,
-    OutsideMaintenanceWindow,
-    catalog_kwargs,
-)
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksUnavailable, OutsideMaintenanceWindow
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import states_of
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids, refuse_failed_tasks
@@ -31,6 +26,7 @@ from airflow_provider_dataworks.operators.silenced_rules import (
     SilencedRule,
     known_rules,
     metrics,
+    not_known,
     remember_rules,
     remembered_rules,
 )
@@ -245,16 +241,16 @@ class RestoreAlarmsOperator(_AlarmOperator):
     ) -> dict[int, SilencedRule]:
         """Return the rules of a job to switch on."""
         noted = {rule_id: rule for (job, rule_id), rule in told.items() if job == job_id}
-        kept = remembered_rules(self.dataworks_conn_id, job_id)
+        try:
+            kept = remembered_rules(self.dataworks_conn_id, job_id)
+        except DataWorksUnavailable as error:
+            self.log.warning("%s What this run noted itself counts.", error.summary)
+            kept = None
         if kept is not None:
             return kept
         if not noted and any(state == "success" for state in states_of(context, self.silenced_by)):
             # It wrote one, though it may have been of no rule. A try later it can be read, or somebody must look.
-            message = (
-                f"Airflow cannot read which alarm rules of DI job {job_id} a maintenance has switched off. No rule of "
-                "it was changed."
-            )
-            raise DataWorksUnavailable(message, sent=False, di_job_id=job_id, **catalog_kwargs("alarms-not-known"))
+            raise not_known(job_id, "No rule of it was changed")
         return noted
 
     def _restore_job(
@@ -278,8 +274,11 @@ class RestoreAlarmsOperator(_AlarmOperator):
             log("Alarm rule %s: %s%s.", rule, _SEEN[change.outcome], "; it is OFF" if is_off else "")
             told = {"rule_id": rule.rule_id, "di_job_id": job_id, "metric": rule.metric, "silenced_at": rule.at}
             found.append({**told, "outcome": str(change.outcome), "off": is_off})
-        if off:
-            remember_rules(self.dataworks_conn_id, job_id, left.values())
+        try:
+            if off:
+                remember_rules(self.dataworks_conn_id, job_id, left.values())
+        except DataWorksUnavailable as error:
+            failed[f"as far as is noted, some of DI job {job_id}"] = error
 
     def _still_off(self, failed: Mapping[str, DataWorksError]) -> DataWorksError:
         """Return the error to raise: one that is worth another try, if there is any."""

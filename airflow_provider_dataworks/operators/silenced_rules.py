@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow_provider_dataworks.client.diagnostics import AlarmRule
-from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest
+from airflow_provider_dataworks.exceptions import DataWorksInvalidRequest, DataWorksUnavailable, catalog_kwargs
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids
-from airflow_provider_dataworks.values import finite_number, int64, invalid
+from airflow_provider_dataworks.values import finite_number, int64, invalid, plain_text, sentence
 
 try:
     from airflow.sdk import Variable
@@ -33,6 +33,7 @@ DOWN = ("Heartbeat", "Delay")
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _METRIC = re.compile(r"\w{1,50}", re.ASCII)
 _PLAIN = re.compile(r"[\w.-]{1,150}", re.ASCII)  # Airflow's key has 250 characters, and not every version takes a slash
+_LONGEST_ERROR = 300  # characters of an error of Airflow's
 _DESCRIPTION = "Alarm rules of a DataWorks DI job that a maintenance has switched off; written by its tasks."
 
 
@@ -110,23 +111,45 @@ def remembered_rules(dataworks_conn_id: str, di_job_id: int) -> dict[int, Silenc
     """
     Return the rules of a job that a maintenance has switched off, by their ids.
 
-    :return: ``None`` where nothing was ever remembered of the job, or where Airflow cannot read it now.
+    :return: ``None`` where nothing was ever remembered of the job, where Airflow cannot read it now, and where somebody
+        has edited it so that a part of it says nothing: a rule that is left out would stay off.
+    :raises DataWorksUnavailable: Airflow's database or API server does not answer; not every version tells.
     """
-    kept = Variable.get(variable_name(dataworks_conn_id, di_job_id), None)
+    try:
+        kept = Variable.get(variable_name(dataworks_conn_id, di_job_id), None)
+    except Exception as error:  # of many kinds, by version and by secrets backend
+        raise not_known(di_job_id, plain_text(f"{type(error).__name__}: {error}", _LONGEST_ERROR)) from error
     if kept is None:
         return None
     try:
         listed = json.loads(kept)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    found = [SilencedRule.read(each) for each in listed] if isinstance(listed, list) else []
-    return {rule.rule_id: rule for rule in found if rule is not None and rule.di_job_id == di_job_id}
+    if not isinstance(listed, list):
+        return None
+    found = {rule.rule_id: rule for rule in map(SilencedRule.read, listed) if rule is not None}
+    if len(found) < len(listed) or any(rule.di_job_id != di_job_id for rule in found.values()):
+        return None
+    return found
 
 
 def remember_rules(dataworks_conn_id: str, di_job_id: int, rules: Iterable[SilencedRule]) -> None:
-    """Write which rules of a job are off by a maintenance; raises what Airflow raises where that fails."""
+    """
+    Write which rules of a job are off by a maintenance.
+
+    :raises DataWorksUnavailable: Airflow takes nothing now.
+    """
     text = json.dumps([asdict(rule) for rule in rules])
-    Variable.set(variable_name(dataworks_conn_id, di_job_id), text, _DESCRIPTION)
+    try:
+        Variable.set(variable_name(dataworks_conn_id, di_job_id), text, _DESCRIPTION)
+    except Exception as error:  # of many kinds, by version
+        raise not_known(di_job_id, plain_text(f"{type(error).__name__}: {error}", _LONGEST_ERROR)) from error
+
+
+def not_known(di_job_id: int, why: str) -> DataWorksUnavailable:
+    """Return the error for a job of which Airflow cannot read or note which of its alarm rules are off."""
+    message = f"Airflow cannot read or note which alarm rules a maintenance has switched off. {sentence(why)}"
+    return DataWorksUnavailable(message, sent=False, di_job_id=di_job_id, **catalog_kwargs("alarms-not-known"))
 
 
 def known_rules(values: Any) -> dict[tuple[int, int], SilencedRule]:

@@ -12,7 +12,12 @@ from airflow_variables import Variables
 from emulated import JOB, Clock
 
 from airflow_provider_dataworks.emulator import Emulator
-from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksForbidden, DataWorksInvalidRequest
+from airflow_provider_dataworks.exceptions import (
+    DataWorksError,
+    DataWorksForbidden,
+    DataWorksInvalidRequest,
+    DataWorksUnavailable,
+)
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators import silenced_rules
 from airflow_provider_dataworks.operators.alarms import RestoreAlarmsOperator, SilenceAlarmsOperator
@@ -126,7 +131,7 @@ def test_nothing_is_changed_before_it_is_remembered(airflow: SimpleNamespace) ->
     """A database that takes nothing keeps the alarms on."""
     airflow.variables.full = True
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(DataWorksUnavailable, match="RuntimeError: the database takes nothing"):
         airflow.silence(Run())
 
     assert airflow.on() == [1, 2, 3]
@@ -202,6 +207,45 @@ def test_one_rule_that_cannot_be_switched_on_keeps_no_other_off(airflow: SimpleN
     assert airflow.on() == [2, 3]
     assert outcomes(airflow.restore(run)) == {1: "changed"}
     assert airflow.on() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("what", ["reads", "writes"])
+def test_a_database_that_fails_for_one_job_keeps_no_other_job_silent(airflow: SimpleNamespace, what: str) -> None:
+    """Some versions of Airflow raise then; the task is red, and its next try finds what is left."""
+    run = Run()
+    airflow.emulator.add_job(OTHER, alarm_rules=[{"id": 9, "metric": "Delay", **TELLS}])
+    airflow.silence(run, [JOB, OTHER])
+    if what == "reads":
+        run.pushed.clear()
+        airflow.variables.reads_broken = 1
+    airflow.variables.full = what == "writes"
+
+    with pytest.raises(DataWorksUnavailable) as caught:
+        airflow.restore(run, [JOB, OTHER])
+
+    assert airflow.on(OTHER) == [9]
+    assert f"some of DI job {JOB}" in str(caught.value).splitlines()[0]
+    airflow.variables.full = False
+    airflow.restore(run, [JOB, OTHER])
+    assert (airflow.on(), alarms_off([JOB, OTHER])) == ([1, 2, 3], [])
+
+
+def test_what_this_run_noted_counts_where_airflow_cannot_be_asked(airflow: SimpleNamespace) -> None:
+    """Whether it says so or not, and where somebody has edited the Variable."""
+    name = silenced_rules.variable_name("dataworks_default", JOB)
+    missed = []
+    for kept in (None, "", "{}", "[1]", '[{"rule_id": 1}]', "[" * 100_000):
+        run = Run()
+        airflow.silence(run)
+        if kept is None:
+            airflow.variables.reads_broken = 1
+        else:
+            airflow.variables.kept[name] = kept
+        restored = outcomes(airflow.restore(run))
+        if restored != {1: "changed", 2: "changed"} or airflow.on() != [1, 2, 3]:
+            missed.append((kept and kept[:20], restored, airflow.on()))
+
+    assert missed == []
 
 
 def test_a_memory_that_cannot_be_read_is_no_proof_that_alarms_are_on(airflow: SimpleNamespace) -> None:

@@ -14,11 +14,14 @@ class Variables:
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
-        self.reads_away = 0
+        self.reads_away = self.reads_broken = 0
         self.full = False
 
     def get(self, key: str, default: str | None) -> str | None:
         """Return a value, or the default where there is none or it cannot be read."""
+        if self.reads_broken:
+            self.reads_broken -= 1
+            raise RuntimeError("API server: 500\nInternal Server Error")
         if self.reads_away:
             self.reads_away -= 1
             return default

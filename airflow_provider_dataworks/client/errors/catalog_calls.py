@@ -240,9 +240,9 @@ CALLS: tuple[ErrorInfo, ...] = (
     ErrorInfo(
         anchor="alarms-not-known",
         error=DataWorksUnavailable,
-        title="The alarm rules to switch on again cannot be read",
-        cause="Airflow's Variable with the rules that a maintenance has switched off could not be read, or somebody "
-        "has deleted it.",
+        title="Which alarm rules are off cannot be read or noted",
+        cause="Airflow's Variable with the rules that a maintenance has switched off could not be read or written, "
+        "or somebody has deleted or edited it.",
         remedy=f"{RETRIES_LEFT} If it keeps happening, check in the DataWorks console whether the alarm rules of the "
         "DI job are on.",
     ),
