@@ -91,7 +91,9 @@ async def test_what_ends_the_wait_for_a_lag(emulator: Emulator, connect: Any) ->
     emulator.set_status(JOB, "Stopping")
     stopped = await asyncio.wait_for(waiting, 10)
     emulator.set_status(JOB, "Running")
-    emulator.inject({"operation": "ListDIJobMetrics", "error": {"status": 403, "code": "Forbidden.RAM"}})
+    # Each call, not one: a call of the wait before may still be on its way in a thread, and would take a single refusal.
+    refusal = {"status": 403, "code": "Forbidden.RAM"}
+    emulator.inject({"operation": "ListDIJobMetrics", "times": None, "error": refusal})
     refused = await event_of(max_lag=60, lag_timeout=30)
 
     assert [event["error"]["see"] for event in (late, stopped, refused)] == [
