@@ -23,6 +23,7 @@ from airflow_provider_dataworks.operators.maintenance_checks import read_ids, re
 from airflow_provider_dataworks.operators.silenced_rules import (
     DOWN,
     NOTE,
+    RESTORED,
     SilencedRule,
     known_rules,
     metrics,
@@ -124,14 +125,18 @@ class SilenceAlarmsOperator(_AlarmOperator):
         with explained(context):
             self._require_window()
             wanted = metrics(self.metrics, "metrics")
-            found = {job_id: self._rules(job_id, wanted) for job_id in read_ids(self.di_job_ids)}
+            found = {job_id: self.hook.alarm_rules(job_id) for job_id in read_ids(self.di_job_ids)}
             known = {job_id: self._remembered(job_id, rules) for job_id, rules in found.items()}
-            for rule in (rule for rules in found.values() for rule in rules if rule.enabled):
+            on = {
+                job_id: [rule for rule in rules if rule.enabled and rule.metric in wanted]
+                for job_id, rules in found.items()
+            }
+            for rule in (rule for rules in on.values() for rule in rules):
                 self.hook.check_alarm_rule(rule)
-            off = {job_id: self._note(context, job_id, rules, known[job_id]) for job_id, rules in found.items()}
+            off = {job_id: self._note(context, job_id, rules, known[job_id]) for job_id, rules in on.items()}
             self._tell(context, off)
-            for job_id, rules in found.items():
-                self._silence(job_id, [rule for rule in rules if rule.enabled], known[job_id], off[job_id])
+            for job_id, rules in on.items():
+                self._silence(job_id, rules, known[job_id], off[job_id])
             self.log.info("Alarm rules that are off until the end of the maintenance: %s.", _named(_all(off)) or "none")
             return self._tell(context, off)
 
@@ -147,11 +152,8 @@ class SilenceAlarmsOperator(_AlarmOperator):
             self.log.warning("Skipped, nothing was touched: %s", error.message)
             raise AirflowSkipException(error.message) from None
 
-    def _rules(self, job_id: int, wanted: tuple[str, ...]) -> list[AlarmRule]:
-        return [rule for rule in self.hook.alarm_rules(job_id) if rule.metric in wanted]
-
     def _remembered(self, job_id: int, rules: list[AlarmRule]) -> dict[int, SilencedRule]:
-        """Return what an earlier run or try has left switched off, of the rules that there are."""
+        """Return what an earlier run or try has left switched off, of any metric, of the rules that there are."""
         known = remembered_rules(self.dataworks_conn_id, job_id)
         if known is None and not all(rule.enabled for rule in rules):
             # A rule that is off may be one of ours; Airflow says the same of a Variable that it cannot read just now.
@@ -167,7 +169,6 @@ class SilenceAlarmsOperator(_AlarmOperator):
         on = {
             rule.id: SilencedRule(rule.id, job_id, str(rule.metric), rule.fingerprint, dag_id, run_id, at)
             for rule in rules
-            if rule.enabled
         }
         off = {**known, **on}
         remember_rules(self.dataworks_conn_id, job_id, off.values())
@@ -224,23 +225,22 @@ class RestoreAlarmsOperator(_AlarmOperator):
             found: list[dict[str, Any]] = []
             failed: dict[str, DataWorksError] = {}
             for job_id in read_ids(self.di_job_ids):
+                noted = {rule_id: rule for (job, rule_id), rule in told.items() if job == job_id}
                 try:
-                    off = self._off(context, job_id, told)
-                except DataWorksUnavailable as error:
+                    off = self._off(context, job_id, noted)
+                    self._restore_job(job_id, off, found, failed)
+                    found += self._restored_before(job_id, [noted[rule_id] for rule_id in noted.keys() - off.keys()])
+                except DataWorksError as error:
                     failed[f"perhaps some of DI job {job_id}"] = error
-                    continue
-                self._restore_job(job_id, off, found, failed)
+            context["ti"].xcom_push(key=RESTORED, value=found)  # for the report, also where this task fails
             if failed:
                 raise self._still_off(failed)
             if self.fails_with:
                 refuse_failed_tasks(context, self.fails_with, self.dataworks_conn_id)
         return {"rules": found}
 
-    def _off(
-        self, context: Context, job_id: int, told: Mapping[tuple[int, int], SilencedRule]
-    ) -> dict[int, SilencedRule]:
+    def _off(self, context: Context, job_id: int, noted: dict[int, SilencedRule]) -> dict[int, SilencedRule]:
         """Return the rules of a job to switch on."""
-        noted = {rule_id: rule for (job, rule_id), rule in told.items() if job == job_id}
         try:
             kept = remembered_rules(self.dataworks_conn_id, job_id)
         except DataWorksUnavailable as error:
@@ -269,16 +269,20 @@ class RestoreAlarmsOperator(_AlarmOperator):
                 failed[str(rule)] = error
                 continue
             del left[rule.rule_id]
-            is_off = change.rule is not None and not change.rule.enabled
-            log = self.log.warning if is_off or change.outcome in (Outcome.EDITED, Outcome.GONE) else self.log.info
-            log("Alarm rule %s: %s%s.", rule, _SEEN[change.outcome], "; it is OFF" if is_off else "")
-            told = {"rule_id": rule.rule_id, "di_job_id": job_id, "metric": rule.metric, "silenced_at": rule.at}
-            found.append({**told, "outcome": str(change.outcome), "off": is_off})
+            told = _told(rule, change.rule, change.outcome)
+            log = self.log.warning if told["off"] or change.outcome in (Outcome.EDITED, Outcome.GONE) else self.log.info
+            log("Alarm rule %s: %s%s.", rule, _SEEN[change.outcome], "; it is OFF" if told["off"] else "")
+            found.append(told)
         try:
             if off:
                 remember_rules(self.dataworks_conn_id, job_id, left.values())
         except DataWorksUnavailable as error:
             failed[f"as far as is noted, some of DI job {job_id}"] = error
+
+    def _restored_before(self, job_id: int, rules: Sequence[SilencedRule]) -> list[dict[str, Any]]:
+        """Return how the rules are that an earlier try of this task has restored; a call, if there are any."""
+        now = {rule.id: rule for rule in self.hook.alarm_rules(job_id)} if rules else {}
+        return [_told(rule, now.get(rule.rule_id)) for rule in rules]
 
     def _still_off(self, failed: Mapping[str, DataWorksError]) -> DataWorksError:
         """Return the error to raise: one that is worth another try, if there is any."""
@@ -299,6 +303,12 @@ _SEEN = {
 
 def _all(off: Mapping[int, Mapping[int, SilencedRule]]) -> list[SilencedRule]:
     return [rule for rules in off.values() for rule in rules.values()]
+
+
+def _told(rule: SilencedRule, now: AlarmRule | None, outcome: Outcome | None = None) -> dict[str, Any]:
+    outcome = outcome or (Outcome.GONE if now is None else Outcome.ALREADY if now.enabled else Outcome.EDITED)
+    told = {"rule_id": rule.rule_id, "di_job_id": rule.di_job_id, "metric": rule.metric, "silenced_at": rule.at}
+    return {**told, "outcome": str(outcome), "off": now is not None and not now.enabled}
 
 
 def _named(rules: Iterable[SilencedRule]) -> str:

@@ -11,7 +11,7 @@ from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPerma
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import Note
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids, refuse_failed_tasks
-from airflow_provider_dataworks.operators.silenced_rules import NOTE, known_rules
+from airflow_provider_dataworks.operators.silenced_rules import NOTE, RESTORED, known_rules
 from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.values import checked, finite_number, optional, plain_text, seconds, whole_number
 from airflow_provider_dataworks.version_compat import BaseOperator
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _BEFORE = 900  # seconds before a stop in which the last sample of the lag is looked for
 _LONGEST = 300  # characters of a reason or a name
 _MOST_EVENTS = 20  # of a job
+_MANY_SECONDS = 99_999.5  # of lag, from which on days are shown, up to 999 of them
 _DELAY = "delayTime"
 _REPORT = "dataworks_report"  # key of an XCom
 _STILL_OFF = {"outcome": "off", "off": True}  # of a rule that no task has told to be on again
@@ -179,9 +180,9 @@ class MaintenanceReportOperator(BaseOperator):
         """Return, of each job, the alarm rules that were switched off, and what became of them."""
         silenced = known_rules(pull(task_ids=self.silenced_by, key=NOTE) if self.silenced_by else ())
         found = {key: {"rule_id": rule.rule_id, "metric": rule.metric, **_STILL_OFF} for key, rule in silenced.items()}
-        results = pull(task_ids=self.restored_by) if self.restored_by else ()
-        for result in (each for each in results or () if isinstance(each, Mapping)):
-            for told in (each for each in result.get("rules") or () if isinstance(each, Mapping)):
+        results = pull(task_ids=self.restored_by, key=RESTORED) if self.restored_by else ()
+        for listed in (each for each in results or () if isinstance(each, list)):
+            for told in (each for each in listed if isinstance(each, Mapping)):
                 rule_id, job_id = (whole_number(told.get(name)) for name in ("rule_id", "di_job_id"))
                 if rule_id is not None and job_id is not None:
                     facts = {"metric": _name(told.get("metric")), "outcome": _name(told.get("outcome"))}
@@ -207,8 +208,8 @@ def table(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
             str(job["di_job_id"]),
             (job["stopped_at"] or "-")[:19].replace("T", " "),
             (job["running_at"] or "-")[11:19] or "-",
-            "-" if job["downtime"] is None else str(timedelta(seconds=round(job["downtime"]))),
-            " to ".join("?" if job[name] is None else f"{job[name]:.0f}" for name in ("lag_before", "lag_after")),
+            _hours(job["downtime"]),
+            " to ".join(_lag(job[name]) for name in ("lag_before", "lag_after")),
             job["outcome"],
         )
         for job in jobs
@@ -216,6 +217,19 @@ def table(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     widths = [max(len(row[place]) for row in (_HEAD, *rows)) for place in range(len(_HEAD))]
     lines = [_HEAD, tuple("-" * width for width in widths), *rows]
     return [f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |" for row in lines]
+
+
+def _hours(downtime: float | None) -> str:
+    if downtime is None:
+        return "-"
+    minutes, rest = divmod(round(downtime), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _lag(lag: float | None) -> str:
+    if lag is None:
+        return "?"
+    return f"{lag:.0f}" if lag < _MANY_SECONDS else f"{min(lag / 86_400, 999):.0f} d"
 
 
 def alarm_lines(jobs: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -26,6 +26,7 @@ except ImportError:  # Airflow 2.11
     from airflow.models import Variable
 
 NOTE = "dataworks_silenced"  # key of an XCom
+RESTORED = "dataworks_restored"  # key of an XCom, which a try that fails has pushed, too
 METRICS = ("Heartbeat", "FailoverCount", "Delay", "DdlReport", "ResourceUtilization")
 # A job that is down sends no heartbeat and falls behind: these two page somebody for nothing. The others tell of what
 # happens to a job that runs.

@@ -205,8 +205,34 @@ def test_one_rule_that_cannot_be_switched_on_keeps_no_other_off(airflow: SimpleN
 
     assert str(caught.value).startswith(f"Alarm rules are still off: 1 (Delay, DI job {JOB}).")
     assert airflow.on() == [2, 3]
-    assert outcomes(airflow.restore(run)) == {1: "changed"}
+    assert outcomes(run.pushed[silenced_rules.RESTORED]) == {2: "changed"}
+    assert outcomes(airflow.restore(run)) == {1: "changed", 2: "already"}
     assert airflow.on() == [1, 2, 3]
+
+
+def test_a_later_try_tells_how_the_rules_are_that_an_earlier_one_restored(airflow: SimpleNamespace) -> None:
+    """It changes none of them: what somebody has done since is their wish."""
+    run = Run()
+    airflow.silence(run, metrics=("Delay", "Heartbeat", "FailoverCount"))
+    airflow.restore(run)
+    airflow.emulator.edit_alarm_rule(1, enabled=False)
+    airflow.emulator.remove_alarm_rule(3)
+
+    assert outcomes(airflow.restore(run)) == {1: "edited, off", 2: "already", 3: "gone"}
+    assert airflow.on() == [2]
+
+
+def test_a_run_that_silences_other_metrics_forgets_none_that_an_earlier_one_left_off(airflow: SimpleNamespace) -> None:
+    """Though it does not switch them itself."""
+    airflow.silence(Run())
+    run = Run()
+    run.run_id = "manual__2"
+
+    airflow.silence(run, metrics=("FailoverCount",))
+    while_down = airflow.on()
+    airflow.restore(run)
+
+    assert (while_down, airflow.on(), alarms_off(JOB)) == ([], [1, 2, 3], [])
 
 
 @pytest.mark.parametrize("what", ["reads", "writes"])

@@ -29,9 +29,14 @@ class Told:
 
     dag_id, run_id = "upgrade", "manual__1"
 
-    def __init__(self, notes: list[Any], stops: list[Any], starts: list[Any], answer: Any = None) -> None:
+    def __init__(
+        self, notes: list[Any], stops: list[Any], starts: list[Any], answer: Any, alarms: tuple[Any, Any]
+    ) -> None:
         self._known = {("stop", "dataworks_stop"): notes, ("stop", None): stops, ("restart", None): starts}
         self._known["approve", None] = [answer]
+        silenced, restored = alarms
+        self._known["silence", "dataworks_silenced"] = [silenced]
+        self._known["restore", "dataworks_restored"] = [restored]
         self.pushed: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -49,11 +54,18 @@ def report(clock: Clock, connect: Callable[..., None], monkeypatch: pytest.Monke
     connect(api_version="2024-05-18")
     monkeypatch.setattr(DataWorksHook, "now", staticmethod(clock.now))
 
-    def make(notes: list[Any], stops: list[Any], starts: list[Any], answer: Any = None, **arguments: Any) -> Any:
+    def make(
+        notes: list[Any],
+        stops: list[Any],
+        starts: list[Any],
+        answer: Any = None,
+        alarms: tuple[Any, Any] = (None, None),
+        **arguments: Any,
+    ) -> Any:
         known = {"task_id": "report", "di_job_ids": [JOB], "stopped_by": ["stop"], "started_by": ["restart"]}
         operator = MaintenanceReportOperator(**{**known, **arguments})
         run = SimpleNamespace(triggering_user_name="ada", run_type="manual")
-        return operator.execute({"ti": Told(notes, stops, starts, answer), "dag_run": run})  # type: ignore[typeddict-item,arg-type]
+        return operator.execute({"ti": Told(notes, stops, starts, answer, alarms), "dag_run": run})  # type: ignore[typeddict-item,arg-type]
 
     return make
 
@@ -152,11 +164,39 @@ def test_the_table_fits_a_terminal() -> None:
     """With the longest values there are."""
     job = {
         **{"di_job_id": 2**63 - 1, "stopped_at": "2026-11-18T10:56:40+00:00", "running_at": RUNNING},
-        **{"downtime": 86_399.0, "lag_before": 99_999.0, "lag_after": 99_999.0, "outcome": "NOT RUNNING"},
+        **{"downtime": 9_999 * 3600.0, "lag_before": 99_999.0, "lag_after": 1e9, "outcome": "NOT RUNNING"},
     }
     empty = {**dict.fromkeys(job), "di_job_id": 1, "outcome": "not stopped"}
 
     lines = table([job, empty])
+    assert "| 9999:00:00 | 99999 to 999 d |" in lines[2]
 
     assert max(map(len, lines)) <= 100, lines
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_it_says_what_became_of_each_alarm_rule(report: Callable[..., Any], logged: Callable[[], str]) -> None:
+    """Also where the task that switches them on failed in the middle; a rule of which it tells nothing is still off."""
+    silenced = [
+        {
+            **{"rule_id": rule_id, "di_job_id": JOB, "metric": "Delay", "fingerprint": "0123456789abcdef"},
+            **{"dag_id": "upgrade", "run_id": "manual__1", "at": STOPPED},
+        }
+        for rule_id in (1, 2, 3, 4)
+    ]
+    restored = [
+        {"rule_id": 1, "di_job_id": JOB, "metric": "Delay", "outcome": "changed", "off": False},
+        {"rule_id": 2, "di_job_id": JOB, "metric": "Delay", "outcome": "edited", "off": True},
+        {"rule_id": 3, "di_job_id": JOB, "metric": "Delay", "outcome": "gone", "off": False},
+    ]
+    tasks = {"silenced_by": ["silence"], "restored_by": ["restore"]}
+    (job,) = report([NOTE], [STOP], [START], alarms=(silenced, restored), **tasks)["jobs"]
+
+    told = [(rule["rule_id"], rule["outcome"], rule["off"]) for rule in job["alarms"]]
+    assert told == [(1, "changed", False), (2, "edited", True), (3, "gone", False), (4, "off", True)]
+    lines = [line.partition("Alarms of DI job ")[2].partition(" [")[0].strip() for line in logged().splitlines()]
+    assert [line for line in dict.fromkeys(lines) if line] == [
+        f"{JOB}: 1 (Delay): silenced, and on again",
+        f"{JOB}: 2 (Delay), 4 (Delay): STILL OFF",
+        f"{JOB}: 3 (Delay): deleted by somebody meanwhile",
+    ]

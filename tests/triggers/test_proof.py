@@ -91,7 +91,7 @@ async def test_what_ends_the_wait_for_a_lag(emulator: Emulator, connect: Any) ->
     emulator.set_status(JOB, "Stopping")
     stopped = await asyncio.wait_for(waiting, 10)
     emulator.set_status(JOB, "Running")
-    # Each call, not one: a call of the wait before may still be on its way in a thread, and would take a single refusal.
+    # Each call, not one: a call of the wait before may still be on its way in a thread, and would take the refusal.
     refusal = {"status": 403, "code": "Forbidden.RAM"}
     emulator.inject({"operation": "ListDIJobMetrics", "times": None, "error": refusal})
     refused = await event_of(max_lag=60, lag_timeout=30)
