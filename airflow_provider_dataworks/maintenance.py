@@ -57,6 +57,10 @@ class DIJobMaintenance(TaskGroup):
     ``dagrun_timeout`` skips teardowns too, so a DAG that has one is refused; so is one with ``fail_fast``, which hides
     that the maintenance failed.
 
+    What you wire behind the group itself waits for ``done``: Airflow leaves teardowns out there. The task ``end`` is
+    green only where all that was stopped runs again, with its alarms on: ``first.end >> second`` makes waves, the
+    second of which touches nothing where the first has left a job down.
+
     Used as a decorator, the function's tasks are the maintenance::
 
         @DIJobMaintenance(di_job_ids=11668, window=WINDOW)
@@ -144,10 +148,10 @@ class DIJobMaintenance(TaskGroup):
             self.open >> self.silence >> self.stop
         first = self.open
         if self._approval is not None:
-            first = self._approved = tasks.approval(self.stop, self._ids, self._approval)
+            first = self._approved = tasks.approval(self.stop, self.silence, self._ids, self._approval)
             first >> self.open
         if self._preflight is not None:
-            preflight = tasks.preflight(self.stop, self._ids, self._preflight)
+            preflight = tasks.preflight(self.stop, self.silence, self._ids, self._preflight)
             preflight >> first
             first = preflight
         if self._report is not None:
@@ -192,6 +196,7 @@ class DIJobMaintenance(TaskGroup):
             self._undo(self.silence, restored, "switch the alarm rules on again")
             end >> restored.as_teardown(setups=self.open, on_failure_fail_dagrun=True)
             end = restored
+        self.end = end
         if self._report is not None:
             about = {"approved": self._approved, "silenced": self.silence, "restored": restored}
             about["fails_with"] = end.task_id

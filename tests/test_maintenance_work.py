@@ -408,6 +408,55 @@ def test_of_several_restarts_one_that_is_not_well_is_red(
     assert f"not proven to be well: DI job {OTHER}: it runs, but did not come within 60 s of its source" in logged()
 
 
+REFUSED = {"operation": "ListDIJobMetrics", "times": None, "error": {"status": 403, "code": "Forbidden.RAM"}}
+
+
+@pytest.mark.parametrize("version", ["2024-05-18", "2020-05-18"])
+@pytest.mark.parametrize("ids", [JOB, [JOB, OTHER]], ids=["one", "several"])
+def test_a_proof_that_cannot_be_had_is_red(
+    jobs: Emulator, connect: Callable[..., None], logged: Callable[[], str], ids: Any, version: str
+) -> None:
+    """The metrics are refused, or this API has none: the jobs run, and nobody knows whether data flows."""
+    connect(api_version=version)
+    jobs.inject(REFUSED)
+    reports: list[Any] = []
+    with a_dag(f"refused_{len(str(ids))}_{version[:4]}") as dag:
+
+        @task
+        def work() -> None: ...
+
+        arguments = {**FAST, "restart_args": {**FAST["restart_args"], "max_lag": 60}}
+        with DIJobMaintenance(di_job_ids=ids, report={"on_report": reports.append}, **arguments):
+            work()
+
+    state, _ = run_dag(dag)
+
+    several = [ids] if isinstance(ids, int) else ids
+    assert (state, [jobs.job(job_id).status for job_id in several]) == ("failed", ["Running"] * len(several))
+    assert [job["outcome"] for job in reports[0]["jobs"]] == ["NOT PROVEN"] * len(several)
+    assert ("started again, but not proven to be well" in logged()) is (len(several) > 1)
+
+
+def test_a_wave_is_not_begun_where_the_one_before_left_a_job_down(jobs: Emulator) -> None:
+    """Behind the end of a maintenance, not behind the group: Airflow would not wait for its teardowns."""
+    with a_dag("waves") as dag:
+
+        @task
+        def work() -> None: ...
+
+        with DIJobMaintenance("first", di_job_ids=[JOB], report=True, **FAST) as first:
+            work()
+        with DIJobMaintenance("second", di_job_ids=OTHER, **FAST) as second:
+            work()
+        first.end >> second
+
+    jobs.inject({"operation": "StartDIJob", "times": None, "error": {"status": 403, "code": "Forbidden.RAM"}})
+    state, _ = run_dag(dag)
+
+    assert (state, jobs.job(JOB).status) == ("failed", "Stopped")
+    assert (jobs.job(OTHER).status, jobs.job(OTHER).stop_calls) == ("Running", 0)
+
+
 @pytest.mark.parametrize(
     "report", [True, {"max_downtime": 3600}, {"max_downtime": 0.01}], ids=["report", "limit", "long"]
 )

@@ -71,10 +71,12 @@ def _look(client: DataWorksClient, rule: AlarmRule) -> AlarmRule | None:
     except DataWorksNotFound:
         return None
     if isinstance(found, Listed):
-        if len(found.items) < found.total:
-            # The filter was not kept, so the rule may stand on any page.
-            found = Listed(tuple(client.alarm_rules(rule.di_job_id)), 0)
-        return next((each for each in found.items if each.id == rule.id), None)
+        shown = next((each for each in found.items if each.id == rule.id), None)
+        if shown is None:
+            # Whoever believes one empty answer forgets a rule that is off. Nor may the filter have been kept: then it
+            # stands on any page.
+            shown = next((each for each in client.alarm_rules(rule.di_job_id) if each.id == rule.id), None)
+        return shown
     return found
 
 

@@ -104,20 +104,21 @@ class CatchUp:
         self._unknown = "no metrics were asked for yet"
         self.proof: Proof | None = None
 
-    def look(self, ask: AskForMetrics, now: float) -> bool:
+    def look(self, ask: AskForMetrics, now: float, *, patient: bool = True) -> bool:
         """
         Ask for the metrics once, and say whether the job has caught up; then :attr:`proof` holds what it has shown.
 
         :param ask: ``job_metrics`` of a client; it blocks.
         :param now: epoch seconds.
+        :param patient: count metrics that cannot be had now as unknown: they are asked for again; else raise.
         :raises DIJobFailed: the lag grows.
-        :raises DataWorksError: the metrics may not be asked for; where they only cannot be had now, they are later.
+        :raises DataWorksError: the metrics may not be asked for.
         """
         start = max(self._since, now - max(_HISTORY, 2 * self._stable_for))
         try:
             metrics = ask(self._job_id, _ASKED, start=int(start), end=int(now) + 1)
         except DataWorksError as error:
-            if not error.retryable:
+            if not (error.retryable and patient):
                 error.job_status = "Running"
                 raise
             log.warning(
@@ -184,9 +185,10 @@ class CatchUp:
 
     def _is_idle(self, metrics: Metrics, now: float) -> list[Sample]:
         """Return the newest samples in which nothing was read, if there is nothing to read; else none."""
-        speeds, read, written = (self._counting(metrics, name, now) for name in (_SPEED, _READ, _WRITTEN))
-        if not (speeds and read and written) or any(now - each[-1].at > _freshness(each) for each in (speeds, read)):
+        found = [self._counting(metrics, name, now) for name in (_SPEED, _READ, _WRITTEN)]
+        if not all(found) or any(now - each[-1].at > _freshness(each) for each in found):
             return []
+        speeds, read, written = found
         idle = _last_run(speeds, lambda sample: sample.value == 0)
         return idle if len(idle) >= _IDLE_SAMPLES and read[-1].value == written[-1].value else []
 

@@ -203,16 +203,18 @@ class DataWorksHook(DiagnosticsMixin, BaseHook):
         """Look at a DI job that was started until it has shown what it has to; see :func:`.proof.prove`."""
         return prove(self.client, di_job_id, rules, deadline=deadline, poll_interval=poll_interval)
 
-    def look_at_lag(self, di_job_id: int, rules: ProofRules) -> tuple[Proof | None, str]:
+    def look_at_lag(self, di_job_id: int, rules: ProofRules, *, patient: bool = True) -> tuple[Proof | None, str]:
         """
         Ask once how far a DI job that runs is behind its source.
 
+        :param patient: count metrics that cannot be had now as a lag that is not known, for whoever asks again; else
+            raise.
         :return: what it has shown, or ``None`` where it has not caught up; and what is known of its lag, in words.
         :raises DIJobFailed: the lag grows.
         """
         now = self.now()
         catch_up = CatchUp(di_job_id, rules, now)
-        catch_up.look(self.job_metrics, now)
+        catch_up.look(self.job_metrics, now, patient=patient)
         return catch_up.proof, catch_up.state
 
     def test_connection(self) -> tuple[bool, str]:

@@ -1,7 +1,4 @@
-"""Shares among operators and sensor what each needs: hook, arguments, deferral and its end, result and link.
-
-It decides nothing about DI jobs.
-"""
+"""Shares what operators and sensor need: hook, arguments, deferral, result, link; decides nothing about DI jobs."""
 
 from __future__ import annotations
 
@@ -62,6 +59,7 @@ class Report:
     :param request_id: of the request, where its answer came.
     :param assumed: whether nothing tells that this run asked, but an earlier try may have.
     :param owed: whether this run stopped the job, so that it owes it a start.
+    :param ran_before: whether a person cleared the task when the job ran again: nobody knows since when.
     """
 
     by_us: bool = False
@@ -69,12 +67,13 @@ class Report:
     request_id: str | None = None
     assumed: bool = False
     owed: bool = False
+    ran_before: bool = False
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Report:
         """Return the report that a trigger passed on, each field of the type it must have: it was in a database."""
         note = Note.read({**given, "di_job_id": 1}) or Note(1)
-        flags = {name: given.get(name) is True for name in ("by_us", "assumed", "owed")}
+        flags = {name: given.get(name) is True for name in ("by_us", "assumed", "owed", "ran_before")}
         return cls(status_before=note.status_before, request_id=note.request_id, **flags)
 
 

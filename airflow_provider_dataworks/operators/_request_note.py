@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -224,24 +225,42 @@ def jobs_stopped(
     return {note.di_job_id for note in _stop_notes(task_instance, task_ids, **where) if not note.withdrawn}
 
 
-def asked_to_stop(context: Mapping[str, Any], task_ids: Iterable[str], di_job_id: int) -> bool | None:
+def asked_to_stop(context: Mapping[str, Any], task_ids: Iterable[str]) -> Callable[[int], bool | None]:
     """
-    Say whether tasks of this run asked to stop a DI job.
+    Return what says of a DI job whether tasks of this run asked to stop it; Airflow is asked here, once for all jobs.
+
+    It returns ``None`` where a stop task has ended and left no note of the job, so that nobody can tell: its last try
+    was killed as it began, or a person marked it as done.
 
     :param context: of the task that asks.
-    :return: ``None`` where a stop task has ended and left no note, so that nobody can tell: its last try was killed as
-        it began, or a person marked it as done.
     """
-    task_instance, names = context["ti"], list(task_ids)
-    notes = [note for note in _stop_notes(task_instance, names) if note.di_job_id == di_job_id]
-    if notes:
-        return not all(note.withdrawn for note in notes)
-    return None if any(state in _TRIED for state in states_of(context, names)) else False
+    names = list(task_ids)
+    asked: dict[int, bool] = {}
+    for note in _stop_notes(context["ti"], names):
+        asked[note.di_job_id] = asked.get(note.di_job_id, False) or not note.withdrawn
+
+    @cache
+    def otherwise() -> bool | None:
+        return None if any(state in _TRIED for state in states_of(context, names)) else False
+
+    return lambda di_job_id: asked[di_job_id] if di_job_id in asked else otherwise()
 
 
 def _stop_notes(task_instance: Any, task_ids: Iterable[str], **where: str) -> Iterator[Note]:
     found = task_instance.xcom_pull(task_ids=list(task_ids), key="dataworks_stop", **where)
     yield from filter(None, map(Note.read, found or ()))
+
+
+def run_goes_on(context: Mapping[str, Any], dag_id: str, run_id: str) -> bool:
+    """Say whether another run is queued or running; one that was deleted is not."""
+    task_instance = context["ti"]
+    if hasattr(task_instance, "get_dr_count"):
+        return bool(task_instance.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=["queued", "running"]))
+    if hasattr(context.get("dag_run"), "get_task_instances"):  # 2.11
+        from airflow.models import DagRun
+
+        return any(str(run.state) in ("queued", "running") for run in DagRun.find(dag_id=dag_id, run_id=run_id))
+    return False
 
 
 def states_of(context: Mapping[str, Any], task_ids: list[str]) -> Iterator[str | None]:

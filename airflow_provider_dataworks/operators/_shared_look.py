@@ -1,5 +1,5 @@
 """
-Shares one look at the DI jobs of a maintenance among the tasks of a run that wait for it on this machine.
+Looks at the DI jobs of a maintenance, and shares a look among the tasks of a run that wait for it on this machine.
 
 A look counts only for tasks that had asked before it was begun. Nothing here stops or starts a job.
 """
@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataworks.client import files
+from airflow_provider_dataworks.exceptions import DataWorksError
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
@@ -25,6 +26,20 @@ log = logging.getLogger(__name__)
 
 _PATIENCE = 60.0  # seconds to wait for another task's look, before looking oneself
 _LONGEST = 2**20  # bytes of a file that is read
+
+
+def status_or_error(hook: DataWorksHook, di_job_id: int) -> str:
+    """
+    Return the status of a job, or why it cannot be looked at: one that was deleted hides no other that is down.
+
+    :raises DataWorksError: it cannot be looked at now, but a later try may.
+    """
+    try:
+        return str(hook.get_di_job(di_job_id).status)
+    except DataWorksError as error:
+        if error.retryable:
+            raise
+        return f"not known: {error.summary}"
 
 
 def shared_look(dag_id: str, run_id: str, ids: list[int], hook: DataWorksHook) -> dict[int, str]:

@@ -171,10 +171,10 @@ class StartSteps(DIJobTask):
         """Say first, in an error that leaves the job down, that it is down and what starts it; log why it may be."""
         if error.see in _FAILED_STARTS:
             self._log_diagnosis(error)
-            if context is not None:
-                # For the task that says at the end which of several restarts failed: the job itself may run.
-                value = {"di_job_id": self.di_job_id, "why": error.message}
-                context["ti"].xcom_push(key=UNPROVEN, value=value)
+        if context is not None:
+            # For the tasks at the end that say which of several restarts failed, and how its job was: it may run.
+            value = {"di_job_id": self.di_job_id, "why": error.message, "status": error.job_status}
+            context["ti"].xcom_push(key=UNPROVEN, value=value)
         left = None if context is None else tries_left(context)
         say_that_the_job_is_down(error, self.di_job_id, owed=report.owed, tries_left=left)
 
@@ -195,7 +195,7 @@ class StartSteps(DIJobTask):
 
     def result(self, job: DIJob, report: Report, proof: Proof | None = None) -> dict[str, Any]:
         """Return what the task pushes as its XCom."""
-        runs = job.status is JobStatus.RUNNING
+        runs = job.status is JobStatus.RUNNING and not report.ran_before
         started = self.hook.now() if proof is None else proof.running_since
         caught_up = None if proof is None else proof.caught_up_at
         return self._logged_result(
@@ -229,7 +229,7 @@ def owes_start(context: Mapping[str, Any], stop_tasks: list[str], di_job_id: int
     Where a stop task has ended and left no note, nobody can tell; then the job is started where it does not run: better
     one restart too many than a job that stays down.
     """
-    found = asked_to_stop(context, stop_tasks, di_job_id)
+    found = asked_to_stop(context, stop_tasks)(di_job_id)
     names = ", ".join(stop_tasks)
     if found is None:
         log.warning("%s ended without a note, so this run may have stopped DI job %s.", names, di_job_id)

@@ -9,7 +9,7 @@ https://www.alibabacloud.com/help/en/dataworks/developer-reference/api-dataworks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_dataworks.client.diagnostics import AlarmRule, Outcome
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksUnavailable, OutsideMaintenanceWindow
 from airflow_provider_dataworks.operators._base import hook_of
-from airflow_provider_dataworks.operators._request_note import states_of
+from airflow_provider_dataworks.operators._owed_rules import OwedRules, owed_rules, restored_before
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids, refuse_failed_tasks
 from airflow_provider_dataworks.operators.silenced_rules import (
     DOWN,
@@ -27,9 +27,9 @@ from airflow_provider_dataworks.operators.silenced_rules import (
     SilencedRule,
     known_rules,
     metrics,
-    not_known,
     remember_rules,
     remembered_rules,
+    run_of,
 )
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, MappedRetries, explained, install_retry_policy
 from airflow_provider_dataworks.values import checked, flag_or_text, one_of, optional, seconds_or_none
@@ -114,6 +114,8 @@ class SilenceAlarmsOperator(_AlarmOperator):
         ignore_window: bool | str = False,
         **kwargs: Any,
     ) -> None:
+        if isinstance(metrics, Iterator):
+            metrics = list(metrics)  # it can be read once
         checked(locals(), self._checks)
         super().__init__(di_job_ids=di_job_ids, **kwargs)
         self.metrics = metrics
@@ -154,8 +156,14 @@ class SilenceAlarmsOperator(_AlarmOperator):
 
     def _remembered(self, job_id: int, rules: list[AlarmRule]) -> dict[int, SilencedRule]:
         """Return what an earlier run or try has left switched off, of any metric, of the rules that there are."""
-        known = remembered_rules(self.dataworks_conn_id, job_id)
-        if known is None and not all(rule.enabled for rule in rules):
+        all_are_on = all(rule.enabled for rule in rules)
+        try:
+            known = remembered_rules(self.dataworks_conn_id, job_id)
+        except DataWorksUnavailable:
+            if not all_are_on:
+                raise
+            known = None  # nothing is off that could be forgotten
+        if known is None and not all_are_on:
             # A rule that is off may be one of ours; Airflow says the same of a Variable that it cannot read just now.
             self.hook.sleep(_SECOND_LOOK)
             known = remembered_rules(self.dataworks_conn_id, job_id)
@@ -165,7 +173,7 @@ class SilenceAlarmsOperator(_AlarmOperator):
         self, context: Context, job_id: int, rules: list[AlarmRule], known: dict[int, SilencedRule]
     ) -> dict[int, SilencedRule]:
         """Remember the rules that are on, with those that a maintenance has left off."""
-        dag_id, run_id, at = str(context["ti"].dag_id), str(context["ti"].run_id), self.hook.now()
+        (dag_id, run_id), at = run_of(context), self.hook.now()
         on = {
             rule.id: SilencedRule(rule.id, job_id, str(rule.metric), rule.fingerprint, dag_id, run_id, at)
             for rule in rules
@@ -202,7 +210,9 @@ class RestoreAlarmsOperator(_AlarmOperator):
     Switch on again the alarm rules that a maintenance has switched off, and no others.
 
     :param di_job_ids: ids of the DI jobs. (templated)
-    :param silenced_by: task ids of this run that switched rules off: what they noted counts, too.
+    :param silenced_by: task ids of this run that switched rules off: what they noted counts, too, and rules that
+        another run has switched off are left to that one while it goes on. Without any, all come on, whoever switched
+        them off.
     :param fails_with: task ids: this task fails at its end where one of them did not succeed. For a last teardown,
         which is the only one that Airflow looks at.
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
@@ -224,12 +234,14 @@ class RestoreAlarmsOperator(_AlarmOperator):
             told = known_rules(context["ti"].xcom_pull(task_ids=self.silenced_by, key=NOTE) if self.silenced_by else ())
             found: list[dict[str, Any]] = []
             failed: dict[str, DataWorksError] = {}
-            for job_id in read_ids(self.di_job_ids):
+            # Also of jobs that a template named as their alarms were switched off, and does not any more.
+            for job_id in dict.fromkeys((*read_ids(self.di_job_ids), *(job_id for job_id, _ in told))):
                 noted = {rule_id: rule for (job, rule_id), rule in told.items() if job == job_id}
                 try:
-                    off = self._off(context, job_id, noted)
-                    self._restore_job(job_id, off, found, failed)
-                    found += self._restored_before(job_id, [noted[rule_id] for rule_id in noted.keys() - off.keys()])
+                    owed = owed_rules(context, self.hook, job_id, noted, self.silenced_by)
+                    self._restore_job(job_id, owed, found, failed)
+                    rest = [noted[rule_id] for rule_id in noted if rule_id not in {**owed.restore, **owed.leave}]
+                    found += [_told(rule, now) for rule, now in restored_before(self.hook, job_id, rest)]
                 except DataWorksError as error:
                     failed[f"perhaps some of DI job {job_id}"] = error
             context["ti"].xcom_push(key=RESTORED, value=found)  # for the report, also where this task fails
@@ -239,29 +251,18 @@ class RestoreAlarmsOperator(_AlarmOperator):
                 refuse_failed_tasks(context, self.fails_with, self.dataworks_conn_id)
         return {"rules": found}
 
-    def _off(self, context: Context, job_id: int, noted: dict[int, SilencedRule]) -> dict[int, SilencedRule]:
-        """Return the rules of a job to switch on."""
-        try:
-            kept = remembered_rules(self.dataworks_conn_id, job_id)
-        except DataWorksUnavailable as error:
-            self.log.warning("%s What this run noted itself counts.", error.summary)
-            kept = None
-        if kept is not None:
-            return kept
-        if not noted and any(state == "success" for state in states_of(context, self.silenced_by)):
-            # It wrote one, though it may have been of no rule. A try later it can be read, or somebody must look.
-            raise not_known(job_id, "No rule of it was changed")
-        return noted
-
     def _restore_job(
         self,
         job_id: int,
-        off: dict[int, SilencedRule],
+        owed: OwedRules,
         found: list[dict[str, Any]],
         failed: dict[str, DataWorksError],
     ) -> None:
-        left = dict(off)
-        for rule in off.values():
+        for rule in owed.leave.values():
+            text = "Alarm rule %s stays off: run %r of DAG %r has switched it off, and is to switch it on again."
+            self.log.warning(text, rule, rule.run_id, rule.dag_id)
+        left = {**owed.leave, **owed.restore}
+        for rule in owed.restore.values():
             try:
                 change = self.hook.switch_alarm_rule(rule.remembered, True)
             except DataWorksError as error:
@@ -274,15 +275,10 @@ class RestoreAlarmsOperator(_AlarmOperator):
             log("Alarm rule %s: %s%s.", rule, _SEEN[change.outcome], "; it is OFF" if told["off"] else "")
             found.append(told)
         try:
-            if off:
+            if owed.restore:
                 remember_rules(self.dataworks_conn_id, job_id, left.values())
         except DataWorksUnavailable as error:
             failed[f"as far as is noted, some of DI job {job_id}"] = error
-
-    def _restored_before(self, job_id: int, rules: Sequence[SilencedRule]) -> list[dict[str, Any]]:
-        """Return how the rules are that an earlier try of this task has restored; a call, if there are any."""
-        now = {rule.id: rule for rule in self.hook.alarm_rules(job_id)} if rules else {}
-        return [_told(rule, now.get(rule.rule_id)) for rule in rules]
 
     def _still_off(self, failed: Mapping[str, DataWorksError]) -> DataWorksError:
         """Return the error to raise: one that is worth another try, if there is any."""

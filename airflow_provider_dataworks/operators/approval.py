@@ -22,7 +22,7 @@ from airflow_provider_dataworks.version_compat import AirflowException
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow_provider_dataworks.version_compat import Context
 
@@ -39,17 +39,29 @@ class MaintenanceApprovalOperator(ApprovalOperator):
     :param di_job_ids: ids of the DI jobs. (templated)
     :param window: the maintenance window, if there is one. (templated)
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
+    :param stopped_by: task ids of the stops behind this task, for a run that was cleared.
+    :param silenced_by: task ids of what switches alarm rules off behind it.
     """
 
     template_fields = (*ApprovalOperator.template_fields, "di_job_ids", "window", "dataworks_conn_id")
 
-    def __init__(self, *, di_job_ids: Any, window: Any = None, dataworks_conn_id: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        di_job_ids: Any,
+        window: Any = None,
+        dataworks_conn_id: str,
+        stopped_by: Iterable[str] = (),
+        silenced_by: Iterable[str] = (),
+        **kwargs: Any,
+    ) -> None:
         if "response_timeout" not in inspect.signature(HITLOperator.__init__).parameters:
             kwargs.setdefault("execution_timeout", kwargs.pop("response_timeout", None))
         super().__init__(**kwargs)
         self.di_job_ids = di_job_ids
         self.window = window
         self.dataworks_conn_id = dataworks_conn_id
+        self._behind = {"stopped_by": list(stopped_by), "silenced_by": list(silenced_by)}
 
     def execute(self, context: Context) -> Any:
         """Ask, with the facts as they are now; see the class."""
@@ -68,7 +80,7 @@ class MaintenanceApprovalOperator(ApprovalOperator):
 
     def _left_undone(self, context: Context, ids: list[int]) -> list[str]:
         try:
-            undone = left_undone(context, hook_of(self.dataworks_conn_id), ids)
+            undone = left_undone(context, hook_of(self.dataworks_conn_id), ids, **self._behind)
         except (DataWorksError, AirflowException) as error:
             log.warning("What this run has left undone is not known: %s", error)
             return ["- This run was cleared; whether it has left a job down is not known"]
@@ -104,7 +116,7 @@ class MaintenanceApprovalOperator(ApprovalOperator):
 
     def _refuse_to_leave_it_so(self, context: Context) -> None:
         """Fail, rather than skip, in a run that was cleared in its middle: it would be green with all left undone."""
-        undone = left_undone(context, hook_of(self.dataworks_conn_id), read_ids(self.di_job_ids))
+        undone = left_undone(context, hook_of(self.dataworks_conn_id), read_ids(self.di_job_ids), **self._behind)
         if undone:
             message = f"not approved, and so this run, which was cleared, undoes nothing any more: {'; '.join(undone)}."
             raise DIJobFailed(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("not-undone"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataworks.client.models import JobStatus, ProofRules
 from airflow_provider_dataworks.exceptions import OutsideMaintenanceWindow
 from airflow_provider_dataworks.operators._base import Report
-from airflow_provider_dataworks.operators._request_note import RequestNote
+from airflow_provider_dataworks.operators._request_note import RequestNote, was_cleared
 from airflow_provider_dataworks.operators._steps import StartSteps, StopSteps, check_stop_tasks, owes_start
 from airflow_provider_dataworks.retries import RETRIES, RETRY_DELAY, explained, install_retry_policy
 from airflow_provider_dataworks.values import (
@@ -206,9 +206,9 @@ class StartDIJobOperator(StartSteps, BaseOperator):
     :param retry_delay: as in Airflow; one minute.
     :param retry_exponential_backoff: as in Airflow; on.
     :return: dict of ``di_job_id``, ``status``, ``status_before``, ``started_by_this_run`` (bool), ``request_id`` and
-        ``started_at`` (ISO 8601 UTC, when this task saw it running; ``None`` if it did not), ``caught_up_at`` (the
-        same, when it was seen within ``max_lag``), ``lag`` (seconds then) and ``idle`` (whether it counts as caught up
-        because there was nothing to read).
+        ``started_at`` (ISO 8601 UTC, when this task saw it running; ``None`` if it did not, or if it ran already when a
+        person cleared the task), ``caught_up_at`` (the same, when it was seen within ``max_lag``), ``lag`` (seconds
+        then) and ``idle`` (whether it counts as caught up because there was nothing to read).
     """
 
     template_fields: Sequence[str] = ("di_job_id", "start_time", "dataworks_conn_id")
@@ -288,7 +288,8 @@ class StartDIJobOperator(StartSteps, BaseOperator):
                 "poll_interval": request.poll_interval,
             }
             report = self.record(context, "StartDIJob", result, note, ("Initialized", "Running"))
-            report = replace(report, owed=bool(owed))
+            ran_before = not result.sent and result.job.status is JobStatus.RUNNING and was_cleared(context)
+            report = replace(report, owed=bool(owed), ran_before=ran_before)
             # What was seen before the start no longer counts: a job that had failed is starting now.
             job = replace(result.job, status=JobStatus.INITIALIZED) if result.sent else result.job
             if not self.wait_for_completion:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataworks.exceptions import DataWorksPermanentError, DIJobFailed, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import Note, asked_to_stop, jobs_stopped, states_of
-from airflow_provider_dataworks.operators._shared_look import shared_look
+from airflow_provider_dataworks.operators._shared_look import shared_look, status_or_error
 from airflow_provider_dataworks.operators._steps import UNPROVEN
 from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.values import int64, invalid, plain_text
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 _OVER = frozenset(("success", "failed", "skipped", "upstream_failed", "removed"))
 _RUNS = ("Running", "Finished")
 _WELL = {"success", "skipped"}
+_FAILED = frozenset(("failed", "upstream_failed"))
 
 
 @dataclass(frozen=True)
@@ -185,13 +186,10 @@ class RestartOutcomeOperator(BaseOperator):
     def execute(self, context: Context) -> list[int]:
         """Compare what was stopped with what runs; see the class."""
         with explained(context):
-            stopped = [
-                job_id
-                for job_id in read_ids(self.di_job_ids)
-                if asked_to_stop(context, self.stopped_by, job_id) is not False
-            ]
-            down = self._down([job_id for job_id in stopped if job_id not in self._started(context)])
-            unproven = {job: why for job, why in self._unproven(context).items() if job in stopped and job not in down}
+            asked, started = asked_to_stop(context, self.stopped_by), self._started(context)
+            stopped = [job_id for job_id in read_ids(self.di_job_ids) if asked(job_id) is not False]
+            down = self._down([job_id for job_id in stopped if job_id not in started])
+            unproven = self._unproven(context, [job for job in stopped if job not in started and job not in down])
             if down:
                 jobs, tasks = ", ".join(f"{job} ({status})" for job, status in down.items()), ", ".join(self.started_by)
                 error = DIJobFailed(
@@ -209,11 +207,15 @@ class RestartOutcomeOperator(BaseOperator):
                 raise DIJobFailed(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("not-proven"))
         return sorted(stopped)
 
-    def _unproven(self, context: Context) -> dict[int, str]:
-        """Return the jobs of restarts that failed although the job may run, and why."""
+    def _unproven(self, context: Context, job_ids: list[int]) -> dict[int, str]:
+        """Return the jobs that run and of which no restart tells that they are well, where one has failed, and why."""
         found = context["ti"].xcom_pull(task_ids=self.started_by, key=UNPROVEN)
         told = [each for each in found or () if isinstance(each, Mapping)]
-        return {note.di_job_id: plain_text(str(each.get("why")), 300) for each in told if (note := Note.read(each))}
+        why = {note.di_job_id: plain_text(str(each.get("why")), 300) for each in told if (note := Note.read(each))}
+        # A restart that was killed, or marked as failed, tells nothing; nor does any where results are not kept.
+        any_failed = any(state in _FAILED for state in states_of(context, self.started_by))
+        unknown = "it runs, but no restart tells that it is well, and one has failed"
+        return {job_id: why.get(job_id, unknown) for job_id in job_ids if job_id in why or any_failed}
 
     def _started(self, context: Context) -> set[int]:
         """Return the jobs of restarts that saw them run; nothing is known of the others."""
@@ -224,7 +226,7 @@ class RestartOutcomeOperator(BaseOperator):
     def _down(self, job_ids: list[int]) -> dict[int, str]:
         """Look at the jobs of which no restart tells: a person may have started them, or results are not kept."""
         hook = hook_of(self.dataworks_conn_id)
-        found = {job_id: str(hook.get_di_job(job_id).status) for job_id in job_ids}
+        found = {job_id: status_or_error(hook, job_id) for job_id in job_ids}
         return {job_id: status for job_id, status in found.items() if status not in _RUNS}
 
 

@@ -69,9 +69,13 @@ def ask_before(task: Any, check: Check) -> None:
         task.pre_execute = asked
 
 
-def preflight(stop: Any, di_job_ids: Any, given: Mapping[str, Any]) -> Any:
-    """Return the task that asks whether the maintenance can be done, by the window and the limits of its stop."""
-    facts = _facts(stop, di_job_ids)
+def preflight(stop: Any, silenced: Any, di_job_ids: Any, given: Mapping[str, Any]) -> Any:
+    """
+    Return the task that asks whether the maintenance can be done, by the window and the limits of its stop.
+
+    :param silenced: the task that switches alarm rules off, or ``None``.
+    """
+    facts = {**_facts(stop, di_job_ids), **_behind(stop, silenced)}
     return MaintenancePreflightOperator(task_id="preflight", **{**IN_ORDER, **_limits(stop), **given, **facts})
 
 
@@ -84,17 +88,24 @@ def _limits(stop: Any) -> dict[str, Any]:
     }
 
 
-def approval(stop: Any, di_job_ids: Any, given: Mapping[str, Any]) -> Any:
+def approval(stop: Any, silenced: Any, di_job_ids: Any, given: Mapping[str, Any]) -> Any:
     """
     Return the task that asks a person.
 
+    :param silenced: the task that switches alarm rules off, or ``None``.
     :raises ValueError: this Airflow cannot.
     """
     try:
         from airflow_provider_dataworks.operators.approval import MaintenanceApprovalOperator
     except (ImportError, AirflowException) as error:  # 3.0 may have a provider that refuses to be imported there
         raise ValueError("approval: asking a person needs Airflow 3.1 or later. Leave it out.") from error
-    return MaintenanceApprovalOperator(task_id="approve", **{**_ASK, **given, **_facts(stop, di_job_ids)})
+    facts = {**_facts(stop, di_job_ids), **_behind(stop, silenced)}
+    return MaintenanceApprovalOperator(task_id="approve", **{**_ASK, **given, **facts})
+
+
+def _behind(stop: Any, silenced: Any) -> dict[str, list[str]]:
+    """Return whose notes tell a task of a run that was cleared what this run has not undone."""
+    return {"stopped_by": [stop.task_id], "silenced_by": [] if silenced is None else [silenced.task_id]}
 
 
 def _facts(stop: Any, di_job_ids: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from airflow_provider_dataworks.version_compat import Context
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
+_LOADS = tuple(map(str, (JobStatus.RUNNING, JobStatus.INITIALIZED)))  # words for a full load that is not over
 _MARKS = {YES: "[x]", NO: "[ ]", UNKNOWN: "[?]"}
 # Of a job that takes a minute to stop and one to start, and is proven for two; an alarm rule costs four more.
 _CALLS, _CALLS_A_JOB = 4, 20
+CHECKLIST = "dataworks_preflight"  # key of an XCom, where the task fails
 _LONGEST_ERROR = 8  # findings that an error names; the log and the XCom have all
 
 
@@ -65,8 +67,8 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
     be down. A question that cannot be asked (by API 2020-05-18, or because RAM refuses it) counts as a no. Whether the
     key may stop and start is not asked: DataWorks has no question for that which touches nothing.
 
-    In a run that a person has cleared while a job of it was down or its alarms were off, nothing is checked: the
-    restart stands behind this task, and must not be kept from running.
+    In a run that a person has cleared while a job that it stopped was down, or alarms that it silenced were off,
+    nothing is checked: the restart stands behind this task, and must not be kept from running.
 
     It costs a call or two for a list of the workspace, and at most two a job beyond that.
 
@@ -79,10 +81,12 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
     :param source_log_retention: seconds, or a timedelta, for which the sources keep their logs; ``None``: not asked.
     :param daily_calls: calls a day that are left to this account, such as 100 in Basic Edition; ``None``: not asked.
         DataWorks does not tell what was used.
+    :param stopped_by: task ids of the stops behind this task, for a run that was cleared.
+    :param silenced_by: task ids of what switches alarm rules off behind it.
     :param on_unknown: ``fail``, or ``warn`` to go on where a question could not be asked.
     :param dataworks_conn_id: Airflow connection of type ``dataworks``. (templated)
     :return: dict of ``ok`` (bool), ``at`` (ISO 8601 UTC) and ``findings`` (a list of dicts of ``check``, ``answer``,
-        ``detail`` and ``di_job_id``).
+        ``detail`` and ``di_job_id``). A task that fails pushes the same under the key ``dataworks_preflight``.
     """
 
     template_fields: Sequence[str] = ("di_job_ids", "window", "ignore_window", "dataworks_conn_id")
@@ -110,6 +114,8 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         source_log_retention: float | timedelta | None = None,
         daily_calls: int | None = None,
         on_unknown: str = "fail",
+        stopped_by: Iterable[str] = (),
+        silenced_by: Iterable[str] = (),
         dataworks_conn_id: str = "dataworks_default",
         # Named here although they are Airflow's: only so do default_args and mapping see that they have other defaults.
         retries: int | None = RETRIES,
@@ -129,13 +135,15 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
         self.source_log_retention = source_log_retention
         self.daily_calls = daily_calls
         self.on_unknown = on_unknown
+        self.stopped_by, self.silenced_by = list(stopped_by), list(silenced_by)
         self.dataworks_conn_id = dataworks_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask everything, log the checklist, and fail where an answer is no; see the class."""
         with explained(context):
             hook = hook_of(self.dataworks_conn_id)
-            if undone := left_undone(context, hook, read_ids(self.di_job_ids)):
+            ids, tasks = read_ids(self.di_job_ids), {"stopped_by": self.stopped_by, "silenced_by": self.silenced_by}
+            if undone := left_undone(context, hook, ids, **tasks):
                 return self._let_pass(hook, undone)
             findings = list(self.findings(hook, at=hook.now()))
             for finding in findings:
@@ -144,16 +152,17 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
             counts = (NO, UNKNOWN) if self.on_unknown == "fail" else (NO,)
             bad = [finding for finding in findings if finding.answer in counts]
             if bad:
+                # A task that fails returns nothing.
+                context["ti"].xcom_push(key=CHECKLIST, value=_result(hook, findings, ok=False))
                 raise self._refusal(bad, len(findings))
-        return _passed(hook, findings)
+        return _result(hook, findings, ok=True)
 
     def _let_pass(self, hook: DataWorksHook, undone: list[str]) -> dict[str, Any]:
         """Hold up nothing: only behind this task is what brings a run that was cleared in its middle to its end."""
         text = "Nothing is checked: this run was cleared before it had undone all. Its stop keeps to the window. %s."
         self.log.warning(text, "; ".join(undone))
-        return _passed(
-            hook, [Finding("this run was cleared before it had undone all", UNKNOWN, each) for each in undone]
-        )
+        findings = [Finding("this run was cleared before it had undone all", UNKNOWN, each) for each in undone]
+        return _result(hook, findings, ok=True)
 
     def findings(self, hook: DataWorksHook, *, at: float) -> Iterator[Finding]:
         """
@@ -205,6 +214,7 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
 
     def _of_jobs(self, hook: DataWorksHook, ids: list[int]) -> Iterator[Finding]:
         listed: dict[int, DIJob] = {}
+        workspaces: set[int | None] = {None}
         for job_id in ids:
             job = listed.get(job_id)
             if job is None:
@@ -216,9 +226,20 @@ class MaintenancePreflightOperator(MappedRetries, BaseOperator):
                     yield Finding("is there and Running", NO, error.summary, job_id)
                     continue
                 # Further jobs of the same workspace cost no call of their own.
-                if job.project_id is not None and len(ids) > 1 and not listed:
-                    listed = {each.id: each for each in hook.list_di_jobs(job.project_id)}
+                if job.project_id not in workspaces and len(ids) > 1:
+                    workspaces.add(job.project_id)
+                    listed |= self._of_workspace(hook, job.project_id)
             yield from self._of_job(hook, job)
+
+    def _of_workspace(self, hook: DataWorksHook, project_id: int | None) -> dict[int, DIJob]:
+        """Return the jobs of a workspace, none where the key may not list them: then each is asked for by itself."""
+        try:
+            return {} if project_id is None else {each.id: each for each in hook.list_di_jobs(project_id)}
+        except DataWorksError as error:
+            if error.retryable:
+                raise
+            self.log.warning("Jobs are looked at one by one: %s", error.summary)
+            return {}
 
     def _of_job(self, hook: DataWorksHook, job: DIJob) -> Iterator[Finding]:
         runs = job.status is JobStatus.RUNNING
@@ -237,9 +258,9 @@ def calls_needed(jobs: int) -> int:
     return _CALLS + _CALLS_A_JOB * jobs
 
 
-def _passed(hook: DataWorksHook, findings: list[Finding]) -> dict[str, Any]:
+def _result(hook: DataWorksHook, findings: list[Finding], *, ok: bool) -> dict[str, Any]:
     at = datetime.fromtimestamp(hook.now(), UTC).isoformat()
-    return {"ok": True, "at": at, "findings": [asdict(finding) for finding in findings]}
+    return {"ok": ok, "at": at, "findings": [asdict(finding) for finding in findings]}
 
 
 def _asked(check: str, di_job_id: int, ask: Callable[[], tuple[str, str]]) -> Finding:
@@ -258,13 +279,14 @@ def _full_load(hook: DataWorksHook, di_job_id: int) -> tuple[str, str]:
     under_way = [table for table in hook.table_runs(di_job_id) if table.full not in (None, "", "Finished")]
     if not under_way:
         return YES, "no table is being loaded"
-    first = under_way[0]
-    return NO, f"the full load of {len(under_way)} tables is not over, such as {first.source}: {first.full}"
+    first = next((table for table in under_way if table.full in _LOADS), under_way[0])
+    answer = NO if first.full in _LOADS else UNKNOWN
+    return answer, f"the full load of {len(under_way)} tables is not over, such as {first.source}: {first.full}"
 
 
 def _lag(hook: DataWorksHook, di_job_id: int, rules: ProofRules) -> tuple[str, str]:
     try:
-        proof, state = hook.look_at_lag(di_job_id, rules)
+        proof, state = hook.look_at_lag(di_job_id, rules, patient=False)
     except DataWorksError as error:
         if error.see != "lag-grows":
             raise

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import Note
+from airflow_provider_dataworks.operators._steps import UNPROVEN
 from airflow_provider_dataworks.operators.maintenance_checks import read_ids, refuse_failed_tasks
+from airflow_provider_dataworks.operators.report_table import alarm_lines, table
 from airflow_provider_dataworks.operators.silenced_rules import NOTE, RESTORED, known_rules
 from airflow_provider_dataworks.retries import explained
 from airflow_provider_dataworks.values import checked, finite_number, optional, plain_text, seconds, whole_number
@@ -22,25 +26,21 @@ except ImportError:  # before Airflow 3.2
     from airflow.stats import Stats
 
 if TYPE_CHECKING:
+    from airflow_provider_dataworks.client.diagnostics import JobEvent
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
     from airflow_provider_dataworks.version_compat import Context
 
 log = logging.getLogger(__name__)
 
 _BEFORE = 900  # seconds before a stop in which the last sample of the lag is looked for
+_LATEST = 253_402_300_000.0  # epoch seconds of the year 9999
+_RUNS = ("Running", "Finished")
 _LONGEST = 300  # characters of a reason or a name
-_MOST_EVENTS = 20  # of a job
-_MANY_SECONDS = 99_999.5  # of lag, from which on days are shown, up to 999 of them
+_MOST_EVENTS = 10  # of a kind and job
+_KINDS = ("DDL", "Failover")
 _DELAY = "delayTime"
 _REPORT = "dataworks_report"  # key of an XCom
 _STILL_OFF = {"outcome": "off", "off": True}  # of a rule that no task has told to be on again
-_ALARMS = {
-    "changed": "silenced, and on again",
-    "already": "on again",
-    "edited": "edited by somebody meanwhile, left as it is",
-    "gone": "deleted by somebody meanwhile",
-}
-_HEAD = ("DI job", "stopped (UTC)", "running", "down", "lag (s)", "outcome")
 
 
 class MaintenanceReportOperator(BaseOperator):
@@ -48,8 +48,9 @@ class MaintenanceReportOperator(BaseOperator):
     Report what a maintenance did, from what its tasks noted and returned.
 
     The report is the task's XCom, and a table in its log. With API 2020-05-18 it costs no call, else three a job that
-    was stopped: the lag before the stop, and the DDL statements and failovers since.
-    What cannot be known is ``None``; it never keeps the report from being made. Airflow's metrics get each downtime as
+    was stopped: the lag before the stop, and the DDL statements and failovers since. A job of which no restart tells
+    costs one more.
+    What cannot be known is ``None``: it never keeps the report from being made. Airflow's metrics get each downtime as
     the timer ``dataworks.di_job.downtime``, with the tags ``dag_id`` and ``di_job_id``.
 
     :param di_job_ids: ids of the DI jobs. (templated)
@@ -67,7 +68,8 @@ class MaintenanceReportOperator(BaseOperator):
     :return: dict of ``dag_id``, ``run_id``, ``by`` (who asked, as far as Airflow tells), ``approved_by``, ``reason``,
         ``at`` (ISO 8601 UTC) and ``jobs``: a list of dicts of ``di_job_id``, ``outcome``, ``stopped_at``,
         ``running_at``, ``caught_up_at`` (ISO 8601 UTC), ``downtime``, ``lag_before``, ``lag_after`` (seconds),
-        ``stop_request_id``, ``start_request_id``, ``events`` and ``alarms`` (``rule_id``, ``metric``, ``outcome`` and
+        ``stop_request_id``, ``start_request_id``, ``events`` (ten of a kind at most), ``more_events`` (how many
+        others there were) and ``alarms`` (``rule_id``, ``metric``, ``outcome`` and
         ``off``, whether the rule is off now; outcomes as ``RestoreAlarmsOperator`` has them).
     """
 
@@ -104,12 +106,17 @@ class MaintenanceReportOperator(BaseOperator):
         """Make the report, log it and hand it on; see the class."""
         with explained(context):
             hook, pull = hook_of(self.dataworks_conn_id), context["ti"].xcom_pull
-            notes = _by_job(pull(task_ids=self.stopped_by, key="dataworks_stop"))
-            stops, starts = _by_job(pull(task_ids=self.stopped_by)), _by_job(pull(task_ids=self.started_by))
-            jobs = [
-                self._of_job(hook, job_id, notes.get(job_id, {}), stops.get(job_id, {}), starts.get(job_id, {}))
-                for job_id in read_ids(self.di_job_ids)
-            ]
+            told = _Told(
+                _by_job(pull(task_ids=self.stopped_by, key="dataworks_stop")),
+                _by_job(pull(task_ids=self.stopped_by)),
+                # What a restart that failed has told of its job, where it returned nothing.
+                {
+                    **_by_job(pull(task_ids=self.started_by, key=UNPROVEN)),
+                    **_by_job(pull(task_ids=self.started_by)),
+                },
+            )
+            seen = _SeenByDataWorks(hook)
+            jobs = [_of_job(seen, job_id, told) for job_id in read_ids(self.di_job_ids)]
             alarms = self._alarms(pull)
             for job in jobs:
                 job["alarms"] = alarms.get(job["di_job_id"], [])
@@ -138,41 +145,15 @@ class MaintenanceReportOperator(BaseOperator):
             "run_id": context["ti"].run_id,
             "by": _name(getattr(run, "triggering_user_name", None)) or _name(getattr(run, "run_type", None)),
             "approved_by": _name(who.get("name") or who.get("id")) if isinstance(who, Mapping) else None,
-            "reason": _name(self.reason),
+            # Of a native template it may be a number.
+            "reason": None if self.reason is None else _name(str(self.reason)),
         }
-
-    def _of_job(
-        self,
-        hook: DataWorksHook,
-        job_id: int,
-        note: Mapping[str, Any],
-        stop: Mapping[str, Any],
-        start: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        noted = Note.read(note)
-        asked = None if noted is None or noted.withdrawn else noted.at
-        running = _moment_of(start.get("started_at"))
-        down = None if asked is None or running is None else max(0.0, running - asked)
-        found = {
-            "di_job_id": job_id,
-            "outcome": _outcome(asked, start),
-            "stopped_at": _text_of(asked),
-            "running_at": _text_of(running),
-            "caught_up_at": _text_of(_moment_of(start.get("caught_up_at"))),
-            "downtime": down,
-            "lag_before": None,
-            "lag_after": finite_number(start.get("lag"), 0, 1e9),
-            "stop_request_id": _name(stop.get("request_id")) or (noted.request_id if noted else None),
-            "start_request_id": _name(start.get("request_id")),
-            "events": [],
-        }
-        return found if asked is None else {**found, **_seen_by_dataworks(hook, job_id, asked)}
 
     def _hand_on(self, report: dict[str, Any]) -> None:
         if self.on_report is None:
             return
         try:
-            self.on_report(report)
+            self.on_report(deepcopy(report))
         except Exception:  # an author's mail server is no reason for a red maintenance
             self.log.exception("on_report failed; the report itself is in this task's XCom.")
 
@@ -201,82 +182,103 @@ class MaintenanceReportOperator(BaseOperator):
             raise DataWorksPermanentError(message, conn_id=self.dataworks_conn_id, **catalog_kwargs("long-downtime"))
 
 
-def table(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the jobs of a report as a table in Markdown, at most 100 columns wide."""
-    rows = [
-        (
-            str(job["di_job_id"]),
-            (job["stopped_at"] or "-")[:19].replace("T", " "),
-            (job["running_at"] or "-")[11:19] or "-",
-            _hours(job["downtime"]),
-            " to ".join(_lag(job[name]) for name in ("lag_before", "lag_after")),
-            job["outcome"],
-        )
-        for job in jobs
-    ]
-    widths = [max(len(row[place]) for row in (_HEAD, *rows)) for place in range(len(_HEAD))]
-    lines = [_HEAD, tuple("-" * width for width in widths), *rows]
-    return [f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |" for row in lines]
+@dataclass(frozen=True)
+class _Told:
+    """What the tasks of a run told of each job: notes of stops, results of stops, results of restarts."""
+
+    notes: Mapping[int, Mapping[str, Any]]
+    stops: Mapping[int, Mapping[str, Any]]
+    starts: Mapping[int, Mapping[str, Any]]
 
 
-def _hours(downtime: float | None) -> str:
-    if downtime is None:
-        return "-"
-    minutes, rest = divmod(round(downtime), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+def _of_job(seen: _SeenByDataWorks, job_id: int, told: _Told) -> dict[str, Any]:
+    noted = Note.read(told.notes.get(job_id, {}))
+    stop, start = told.stops.get(job_id, {}), told.starts.get(job_id, {})
+    is_stopped = noted is not None and not noted.withdrawn
+    asked = finite_number(noted.at, 0, _LATEST) if is_stopped and noted else None
+    running = _moment_of(start.get("started_at"))
+    down = None if asked is None or running is None else max(0.0, running - asked)
+    found = {
+        "di_job_id": job_id,
+        "outcome": _outcome(start, seen, job_id) if is_stopped else "not stopped",
+        "stopped_at": _text_of(asked),
+        "running_at": _text_of(running),
+        "caught_up_at": _text_of(_moment_of(start.get("caught_up_at"))),
+        "downtime": down,
+        "lag_before": None,
+        "lag_after": finite_number(start.get("lag"), 0, 1e9),
+        "stop_request_id": _name(stop.get("request_id")) or (noted.request_id if noted else None),
+        "start_request_id": _name(start.get("request_id")),
+        "events": [],
+        "more_events": 0,
+    }
+    return found if asked is None else {**found, **seen.of(job_id, asked)}
 
 
-def _lag(lag: float | None) -> str:
-    if lag is None:
-        return "?"
-    return f"{lag:.0f}" if lag < _MANY_SECONDS else f"{min(lag / 86_400, 999):.0f} d"
-
-
-def alarm_lines(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what became of the alarm rules that were switched off, a line for each outcome of a job."""
-    lines = []
-    for job in jobs:
-        by_outcome: dict[str, list[str]] = {}
-        for rule in job["alarms"]:
-            text = "STILL OFF" if rule["off"] else _ALARMS.get(rule["outcome"], str(rule["outcome"]))
-            by_outcome.setdefault(text, []).append(f"{rule['rule_id']} ({rule['metric']})")
-        lines += [
-            f"Alarms of DI job {job['di_job_id']}: {', '.join(rules)}: {text}" for text, rules in by_outcome.items()
-        ]
-    return lines
-
-
-def _outcome(asked: float | None, start: Mapping[str, Any]) -> str:
-    status = start.get("status")
-    if asked is None:
-        return "not stopped"
-    if status not in ("Running", "Finished"):
+def _outcome(start: Mapping[str, Any], seen: _SeenByDataWorks, job_id: int) -> str:
+    # A restart that was killed tells nothing: then the job may run all the same.
+    status = start.get("status") or seen.status(job_id)
+    if status is None:
+        return "NOT KNOWN"
+    if status not in _RUNS:
         return "NOT RUNNING"
+    if "why" in start or not start:
+        return "NOT PROVEN"
     if start.get("caught_up_at"):
         return "idle" if start.get("idle") is True else "caught up"
     return str(status).lower()
 
 
-def _seen_by_dataworks(hook: DataWorksHook, job_id: int, asked: float) -> dict[str, Any]:
-    """Return the lag before the stop and what happened since, as far as DataWorks tells."""
-    found: dict[str, Any] = {}
-    try:
-        samples = hook.job_metrics(job_id, (_DELAY,), start=asked - _BEFORE, end=asked).get(_DELAY, ())
-        found["lag_before"] = samples[-1].value if samples else None
-        events = hook.job_events(job_id, kinds=("DDL", "Failover"), start=asked, end=hook.now())
-        found["events"] = [
-            {
-                "kind": event.kind,
-                "at": event.at,
-                "action": event.action,
-                "table": event.source_table,
-                "text": event.sql or event.message,
-            }
-            for event in events[:_MOST_EVENTS]
-        ]
-    except DataWorksError as error:
-        log.info("Lag and events of DI job %s are not known: %s", job_id, error.summary)
-    return found
+class _SeenByDataWorks:
+    """Tells of jobs what only DataWorks knows, and asks nothing more once it is away: the report is not held up."""
+
+    def __init__(self, hook: DataWorksHook) -> None:
+        self._hook, self._is_away = hook, False
+
+    def status(self, job_id: int) -> str | None:
+        """Return the status of a job of which no task tells."""
+        if self._is_away:
+            return None
+        try:
+            return str(self._hook.get_di_job(job_id).status)
+        except DataWorksError as error:
+            self._note(job_id, "The status", error)
+            return None
+
+    def of(self, job_id: int, asked: float) -> dict[str, Any]:
+        """Return the lag before the stop and what happened since, as far as DataWorks tells."""
+        found: dict[str, Any] = {}
+        if self._is_away:
+            return found
+        try:
+            samples = self._hook.job_metrics(job_id, (_DELAY,), start=asked - _BEFORE, end=asked).get(_DELAY, ())
+            found["lag_before"] = finite_number(samples[-1].value, 0, 1e9) if samples else None
+            events = self._hook.job_events(job_id, kinds=_KINDS, start=asked, end=self._hook.now())
+            shown = [event for kind in _KINDS for event in _some(events, kind)]
+            found["events"] = [_shown(event) for event in shown]
+            found["more_events"] = len(events) - len(shown)
+        except DataWorksError as error:
+            self._note(job_id, "Lag or events", error)
+        return found
+
+    def _note(self, job_id: int, what: str, error: DataWorksError) -> None:
+        self._is_away = error.retryable
+        rest = " Nothing is asked of the jobs behind it." if self._is_away else ""
+        log.info("%s of DI job %s cannot be had: %s%s", what, job_id, error.summary, rest)
+
+
+def _some(events: Sequence[JobEvent], kind: str) -> list[JobEvent]:
+    return [event for event in events if event.kind == kind][:_MOST_EVENTS]
+
+
+def _shown(event: JobEvent) -> dict[str, Any]:
+    return {
+        "kind": event.kind,
+        "at": event.at,
+        "action": event.action,
+        "table": _name(event.source_table),
+        "text": _name(event.sql or event.message),
+    }
 
 
 def _by_job(values: Any) -> dict[int, Mapping[str, Any]]:
@@ -292,9 +294,10 @@ def _name(value: object) -> str | None:
 
 def _moment_of(text: object) -> float | None:
     try:
-        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
-    except ValueError:
+        found = datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
+    except (ValueError, OverflowError):  # any task may have written it
         return None
+    return finite_number(found, 0, _LATEST)
 
 
 def _text_of(moment: float | None) -> str | None:

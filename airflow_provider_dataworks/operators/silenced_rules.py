@@ -34,6 +34,7 @@ DOWN = ("Heartbeat", "Delay")
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _METRIC = re.compile(r"\w{1,50}", re.ASCII)
 _PLAIN = re.compile(r"[\w.-]{1,150}", re.ASCII)  # Airflow's key has 250 characters, and not every version takes a slash
+_LONGEST_ID = 250  # characters of a DAG's or a run's, as Airflow keeps them
 _LONGEST_ERROR = 300  # characters of an error of Airflow's
 _DESCRIPTION = "Alarm rules of a DataWorks DI job that a maintenance has switched off; written by its tasks."
 
@@ -63,7 +64,7 @@ class SilencedRule:
             return None
         texts = [value.get(name) for name in ("metric", "fingerprint", "dag_id", "run_id")]
         at = finite_number(value.get("at"), 0, 2**53)
-        if at is None or not all(isinstance(text, str) and text.isprintable() for text in texts):
+        if at is None or not all(isinstance(text, str) for text in texts):
             return None
         metric, fingerprint, dag_id, run_id = map(str, texts)
         if not (_METRIC.fullmatch(metric) and _FINGERPRINT.fullmatch(fingerprint)):
@@ -72,7 +73,8 @@ class SilencedRule:
             rule_id, job_id = int64(value.get("rule_id"), "rule_id"), int64(value.get("di_job_id"), "di_job_id")
         except DataWorksInvalidRequest:
             return None
-        return cls(rule_id, job_id, metric, fingerprint, dag_id[:250], run_id[:250], at)
+        dag_id, run_id = plain_text(dag_id, _LONGEST_ID), plain_text(run_id, _LONGEST_ID)
+        return cls(rule_id, job_id, metric, fingerprint, dag_id, run_id, at)
 
     def __str__(self) -> str:
         """Say which rule it is."""
@@ -93,11 +95,17 @@ def metrics(value: Any, name: str) -> tuple[str, ...]:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, Iterable) or isinstance(given, Mapping):
         raise invalid(name, f"a {type(value).__name__} is no list of metrics", f"Use of: {', '.join(METRICS)}.")
-    found = tuple(dict.fromkeys(given))
-    wrong = [str(each) for each in found if each not in METRICS]
+    found = tuple(dict.fromkeys(each if isinstance(each, str) else repr(each) for each in given))
+    wrong = [plain_text(str(each), 50) for each in found if each not in METRICS]
     if wrong or not found:
         raise invalid(name, f"{', '.join(wrong) or 'none'} is no metric of an alarm", f"Use of: {', '.join(METRICS)}.")
     return found
+
+
+def run_of(context: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the DAG id and run id of a task's run, as they are written to its rules and can be read there again."""
+    task_instance = context["ti"]
+    return plain_text(str(task_instance.dag_id), _LONGEST_ID), plain_text(str(task_instance.run_id), _LONGEST_ID)
 
 
 def variable_name(dataworks_conn_id: str, di_job_id: int) -> str:
@@ -112,12 +120,13 @@ def remembered_rules(dataworks_conn_id: str, di_job_id: int) -> dict[int, Silenc
     """
     Return the rules of a job that a maintenance has switched off, by their ids.
 
-    :return: ``None`` where nothing was ever remembered of the job, where Airflow cannot read it now, and where somebody
-        has edited it so that a part of it says nothing: a rule that is left out would stay off.
-    :raises DataWorksUnavailable: Airflow's database or API server does not answer; not every version tells.
+    :return: ``None`` where nothing was ever remembered of the job, and where Airflow does not tell that it cannot read.
+    :raises DataWorksUnavailable: Airflow's database or API server does not answer, as far as this version tells; or
+        somebody has edited the Variable so that a part of it says nothing: a rule that is left out would stay off.
     """
+    name = variable_name(dataworks_conn_id, di_job_id)
     try:
-        kept = Variable.get(variable_name(dataworks_conn_id, di_job_id), None)
+        kept = Variable.get(name, None)
     except Exception as error:  # of many kinds, by version and by secrets backend
         raise not_known(di_job_id, plain_text(f"{type(error).__name__}: {error}", _LONGEST_ERROR)) from error
     if kept is None:
@@ -125,12 +134,12 @@ def remembered_rules(dataworks_conn_id: str, di_job_id: int) -> dict[int, Silenc
     try:
         listed = json.loads(kept)
     except (ValueError, RecursionError):
-        return None
-    if not isinstance(listed, list):
-        return None
-    found = {rule.rule_id: rule for rule in map(SilencedRule.read, listed) if rule is not None}
-    if len(found) < len(listed) or any(rule.di_job_id != di_job_id for rule in found.values()):
-        return None
+        listed = None
+    rules = [SilencedRule.read(each) for each in listed] if isinstance(listed, list) else [None]
+    found = {rule.rule_id: rule for rule in rules if rule is not None and rule.di_job_id == di_job_id}
+    if len(found) < len(rules):
+        why = f"Somebody has edited the Variable {name}: switch the rules on in the DataWorks console, then delete it"
+        raise not_known(di_job_id, why)
     return found
 
 
@@ -167,6 +176,7 @@ def alarms_off(di_job_ids: Any, dataworks_conn_id: str = "dataworks_default") ->
     For a guardian that looks after the window, in a task: it reads Airflow's Variables, and asks DataWorks nothing.
 
     :param di_job_ids: one id or several.
+    :raises DataWorksUnavailable: that cannot be known now.
     """
     kept = (remembered_rules(dataworks_conn_id, job_id) or {} for job_id in read_ids(di_job_ids))
     return [rule for rules in kept for rule in rules.values()]

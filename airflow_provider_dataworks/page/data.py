@@ -12,6 +12,7 @@ from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import select
 
 from airflow_provider_dataworks import records
+from airflow_provider_dataworks.operators.report_table import NOT_WELL
 from airflow_provider_dataworks.page import calendar
 from airflow_provider_dataworks.values import finite_number, plain_text, whole_number
 from airflow_provider_dataworks.windows import MaintenanceWindow
@@ -237,7 +238,7 @@ def _run_states(session: Session, runs: Collection[tuple[str, str]]) -> dict[tup
 def _colour(run_state: str | None, jobs: Iterable[Mapping[str, Any]]) -> str:
     if run_state in _RUNS_ON:
         return "running"
-    down = any(job["outcome"] == "NOT RUNNING" for job in jobs)
+    down = any(job["outcome"] in NOT_WELL for job in jobs)
     return "red" if down or run_state == "failed" else "green"
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from airflow_provider_dataworks import __version__
+from airflow_provider_dataworks.operators.report_table import NOT_WELL
 from airflow_provider_dataworks.windows.parsing import range_text, short
 
 _HERE = Path(__file__).parent
@@ -40,6 +41,7 @@ def _environment() -> Environment:
     )
     made.filters.update(_FILTERS)
     made.globals.update(dag_link=dag_link, run_link=run_link, task_link=task_link, entry_link=entry_link)
+    made.globals["not_well"] = NOT_WELL
     return made
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow_limits import needs
 from any_airflow import ApprovalOperator
-from emulated import JOB, connect, emulator, logged
+from emulated import JOB, TaskInstance, connect, emulator, logged
 from emulated import real_clock as clock
 
 from airflow_provider_dataworks.emulator import Emulator
@@ -100,9 +100,17 @@ def test_a_no_in_a_run_that_was_cleared_in_its_middle_is_red(
     monkeypatch.setattr(ApprovalOperator, "execute_complete", lambda self, context, event: event)
     event = {"chosen_options": ["Reject"], "params_input": {}, "responded_by_user": None}
     asked, missed = question(approval={"retries": 0}), []
-    for tries, status, red in ((1, "Stopped", True), (0, "Stopped", False), (1, "Running", False)):
+    rows = (
+        (1, "Stopped", False, True),
+        (0, "Stopped", False, False),
+        (1, "Running", False, False),
+        (1, "Stopped", True, False),
+    )
+    for tries, status, withdrawn, red in rows:
         emulator.set_status(JOB, status)
-        context = {"ti": SimpleNamespace(max_tries=tries, try_number=1), "task": asked}
+        task_instance = TaskInstance(tries)
+        task_instance.xcom_push("dataworks_stop", {"di_job_id": JOB, "withdrawn": withdrawn})
+        context = {"ti": task_instance, "task": asked}
         asked.body = ""
         asked.execute(context)
         said = f"a no would leave it so: DI job {JOB} is Stopped" in asked.body

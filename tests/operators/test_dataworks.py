@@ -658,6 +658,7 @@ def test_a_deferred_stop_sends_once_and_hands_the_wait_over(
             "status_before": "Running",
             "request_id": next(call.request_id for call in emulator.calls if call.operation == "StopDIJob"),
             "assumed": False,
+            "ran_before": False,
             "owed": False,
         },
         "proof": {},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -11,10 +13,11 @@ from airflow_variables import Variables
 from emulated import JOB, Clock, TaskInstance
 
 from airflow_provider_dataworks.emulator import Emulator
-from airflow_provider_dataworks.exceptions import DataWorksPermanentError, DataWorksUnavailable
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
 from airflow_provider_dataworks.operators.preflight import MaintenancePreflightOperator
+from airflow_provider_dataworks.operators.silenced_rules import variable_name
 from airflow_provider_dataworks.version_compat import DAG, AirflowSkipException
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
@@ -23,15 +26,34 @@ Ask = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def ask(clock: Clock, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch, variables: Variables) -> Ask:
+def task_instance() -> TaskInstance:
+    """That of the preflight, which has what all tasks of its run pushed."""
+    return TaskInstance()
+
+
+@pytest.fixture
+def ask(
+    clock: Clock,
+    connect: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    variables: Variables,
+    task_instance: TaskInstance,
+) -> Ask:
     """Run a preflight by the test's clock, with a connection of API 2024-05-18, and return its result."""
     connect(api_version="2024-05-18")
     monkeypatch.setattr(DataWorksHook, "now", staticmethod(clock.now))
     monkeypatch.setattr(DataWorksHook, "sleep", staticmethod(clock.sleep))
 
-    def run(*ids: int, tries: int = 3, **arguments: Any) -> dict[str, Any]:
-        operator = MaintenancePreflightOperator(task_id="preflight", di_job_ids=list(ids) or [JOB], **arguments)
-        return operator.execute({"ti": TaskInstance(tries), "task": operator})  # type: ignore[typeddict-item,arg-type]
+    def run(
+        *ids: int, tries: int = 3, pushed: Mapping[str, Any] = MappingProxyType({}), **arguments: Any
+    ) -> dict[str, Any]:
+        behind = {"stopped_by": ["stop"], "silenced_by": ["silence_alarms"]}
+        operator = MaintenancePreflightOperator(
+            task_id="preflight", di_job_ids=list(ids) or [JOB], **behind, **arguments
+        )
+        task_instance.pushed = dict(pushed)
+        task_instance.max_tries = tries
+        return operator.execute({"ti": task_instance, "task": operator})  # type: ignore[typeddict-item,arg-type]
 
     return run
 
@@ -129,12 +151,17 @@ def test_the_window_counts_as_it_does_for_the_stop(ask: Ask, emulator: Emulator)
     assert (found.min_remaining, found.outside_window, found.ignore_window) == (7, "skip", "{{ params.now }}")
 
 
-def test_an_outage_is_tried_again(ask: Ask, emulator: Emulator) -> None:
-    """By Airflow: it is no answer."""
-    emulator.inject({"operation": "ListDIJobRunDetails", "times": None, "error": {"status": 500}})
+@pytest.mark.parametrize("error", [{"status": 500}, {"status": 429, "code": "Throttling.User"}], ids=["away", "busy"])
+@pytest.mark.parametrize("operation", ["ListDIJobRunDetails", "ListDIJobMetrics", "ListDIJobs"])
+def test_an_outage_is_tried_again(ask: Ask, emulator: Emulator, operation: str, error: dict[str, Any]) -> None:
+    """By Airflow: it is no answer, and nothing that an author would be content with."""
+    emulator.add_job(5)
+    emulator.inject({"operation": operation, "times": None, "error": error})
 
-    with pytest.raises(DataWorksUnavailable):
-        ask()
+    with pytest.raises(DataWorksError) as caught:
+        ask(JOB, 5, max_lag=60, on_unknown="warn")
+
+    assert caught.value.retryable
 
 
 def test_nonsense_is_refused_as_the_dag_is_made() -> None:
@@ -157,14 +184,90 @@ def test_in_a_run_that_was_cleared_in_its_middle_it_holds_up_nothing(
     """The job is down by this very run, and its restart stands behind this task; a run whose job runs is checked."""
     emulator.add_job(JOB, "Stopped")
     missed = []
-    for tries, status, passes in ((4, "Stopped", True), (3, "Stopped", False), (4, "Running", False)):
+    ours = {"dataworks_stop": {"di_job_id": JOB, "status_before": "Running", "withdrawn": False}}
+    not_ours = {"dataworks_stop": {"di_job_id": JOB, "withdrawn": True}}
+    rows = (
+        (4, "Stopped", ours, True),
+        (3, "Stopped", ours, False),
+        (4, "Running", ours, False),
+        (4, "Stopped", not_ours, False),
+        (4, "Stopped", {}, False),
+    )
+    for tries, status, pushed, passes in rows:
         emulator.set_status(JOB, status)
         closed = {"cron": "0 0 1 1 *", "duration": 60, "timezone": "UTC"}
         try:
-            found: Any = ask(JOB, tries=tries, retries=3, window=closed)
+            found: Any = ask(JOB, tries=tries, retries=3, window=closed, pushed=pushed)
         except DataWorksPermanentError:
             found = None
         if (found is not None) is not passes:
-            missed.append((tries, status, found))
+            missed.append((tries, status, pushed, found))
     assert missed == []
     assert f"this run was cleared before it had undone all. Its stop keeps to the window. DI job {JOB} is" in logged()
+
+
+def test_a_cleared_run_holds_up_nothing_where_its_alarms_are_off(
+    ask: Ask, variables: Variables, emulator: Emulator
+) -> None:
+    """By this run: those that another one has switched off are no reason to check nothing."""
+    emulator.set_status(JOB, "Failed")
+    facts = {"di_job_id": JOB, "metric": "Delay", "fingerprint": "0123456789abcdef", "dag_id": "a", "at": 1.0}
+    ours, theirs = ({**facts, "rule_id": 1, "run_id": "ours"}, {**facts, "rule_id": 2, "run_id": "theirs"})
+    missed = []
+    for kept, pushed, passes in (
+        ([ours], [ours], True),
+        ([theirs], [ours], False),
+        ([theirs], [], False),
+        ("spoiled", [ours], True),
+        ([], [ours], False),
+    ):
+        variables.kept[variable_name("dataworks_default", JOB)] = json.dumps(kept)
+        try:
+            found: Any = ask(JOB, tries=4, retries=3, pushed={"dataworks_silenced": pushed})
+        except DataWorksPermanentError:
+            found = None
+        if (found is not None) is not passes:
+            missed.append((kept, pushed, found))
+    assert missed == []
+
+
+def test_a_deleted_job_keeps_no_cleared_run_from_its_end(ask: Ask, emulator: Emulator) -> None:
+    """Its restart is behind this task, and so are those of the others."""
+    emulator.inject({"operation": "GetDIJob", "times": None, "error": {"status": 404, "code": "DIJob.NotFound"}})
+    pushed = {"dataworks_stop": {"di_job_id": JOB, "status_before": "Running", "withdrawn": False}}
+
+    (finding,) = ask(JOB, tries=4, retries=3, pushed=pushed)["findings"]
+
+    assert finding["detail"].startswith(f"DI job {JOB} is not known: ")
+
+
+def test_a_checklist_that_is_no_is_kept_whole(ask: Ask, emulator: Emulator, task_instance: TaskInstance) -> None:
+    """A task that fails returns nothing, so it pushes it."""
+    ids = range(1, 12)
+    for job_id in ids:
+        emulator.add_job(job_id, "Stopped")
+
+    with pytest.raises(DataWorksPermanentError, match="and 3 more"):
+        ask(*ids)
+
+    told = task_instance.pushed["dataworks_preflight"]
+    assert (told["ok"], [finding["di_job_id"] for finding in told["findings"]]) == (False, list(ids))
+
+
+def test_jobs_of_several_workspaces_cost_two_calls_each(ask: Ask, emulator: Emulator, clock: Clock) -> None:
+    """A list for each workspace, once; where the key may list none, or the list is empty, a look at each job."""
+    ids = range(1, 21)
+    for job_id in ids:
+        emulator.add_job(job_id, lag=3, project_id=1 + job_id % 2)
+    clock.sleep(300)
+    missed = []
+    empty = {"status": 200, "body": '{"RequestId": "x", "PagingInfo": {"TotalCount": 0, "DIJobs": []}}'}
+    for rule, most in ((None, 4), ({"error": {"status": 403, "code": "Forbidden.RAM"}}, 22), (empty, 22)):
+        if rule is not None:
+            emulator.inject({"operation": "ListDIJobs", "times": None, **rule})
+        before = len(emulator.calls)
+        assert ask(*ids, max_lag=60)["ok"]
+        calls = len(emulator.calls) - before
+        if calls > most + 2 * len(ids):
+            missed.append((rule, calls))
+    assert missed == []

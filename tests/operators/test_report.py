@@ -13,7 +13,8 @@ from emulated import JOB, Clock
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.exceptions import DataWorksPermanentError
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-from airflow_provider_dataworks.operators.report import MaintenanceReportOperator, table
+from airflow_provider_dataworks.operators.report import MaintenanceReportOperator
+from airflow_provider_dataworks.operators.report_table import table
 
 STOPPED, RUNNING = 1_795_000_000.0 - 600, "2026-11-18T11:04:10+00:00"  # ten minutes ago, and 450 s later
 NOTE = {"di_job_id": JOB, "status_before": "Running", "request_id": "A-1", "withdrawn": False, "at": STOPPED}
@@ -34,6 +35,11 @@ class Told:
     ) -> None:
         self._known = {("stop", "dataworks_stop"): notes, ("stop", None): stops, ("restart", None): starts}
         self._known["approve", None] = [answer]
+        told_why = [isinstance(start, dict) and "why" in start for start in starts]
+        self._known["restart", None] = [start for start, why in zip(starts, told_why, strict=True) if not why]
+        self._known["restart", "dataworks_unproven"] = [
+            start for start, why in zip(starts, told_why, strict=True) if why
+        ]
         silenced, restored = alarms
         self._known["silence", "dataworks_silenced"] = [silenced]
         self._known["restore", "dataworks_restored"] = [restored]
@@ -105,8 +111,18 @@ def test_the_downtime_is_from_the_request_to_the_first_running(report: Callable[
         ([NOTE], [START], 450.0, "caught up"),
         ([NOTE], [{**START, "idle": True}], 450.0, "idle"),
         ([NOTE], [{**START, "caught_up_at": None}], 450.0, "running"),
-        ([NOTE], [], None, "NOT RUNNING"),
         ([NOTE], [{**START, "status": "Failed", "started_at": None}], None, "NOT RUNNING"),
+        ([NOTE], [{"di_job_id": JOB, "why": "lag", "status": "Running"}], None, "NOT PROVEN"),
+        ([NOTE], [{"di_job_id": JOB, "why": "binlog lost", "status": "Failed"}], None, "NOT RUNNING"),
+        # A restart that was killed tells nothing: DataWorks is asked.
+        ([NOTE], [], None, "NOT PROVEN"),
+        ([NOTE], [{"di_job_id": JOB, "why": "refused", "status": None}], None, "NOT PROVEN"),
+        ([NOTE], [{**START, "started_at": None}], None, "caught up"),
+        # What anybody may have written.
+        ([{**NOTE, "at": 9e15}], [START], None, "caught up"),
+        ([{**NOTE, "at": None}], [START], None, "caught up"),
+        ([NOTE], [{**START, "started_at": "9999-12-31T23:59:59-12:00"}], None, "caught up"),
+        ([NOTE], [{**START, "started_at": 7, "lag": "x", "request_id": {}}], None, "caught up"),
         ([{**NOTE, "withdrawn": True}], [], None, "not stopped"),
         ([], [], None, "not stopped"),
         (["spoiled", {"di_job_id": "x"}], [7, None], None, "not stopped"),
@@ -200,3 +216,54 @@ def test_it_says_what_became_of_each_alarm_rule(report: Callable[..., Any], logg
         f"{JOB}: 2 (Delay), 4 (Delay): STILL OFF",
         f"{JOB}: 3 (Delay): deleted by somebody meanwhile",
     ]
+
+
+def test_a_job_of_which_no_restart_tells_is_looked_at(report: Callable[..., Any], emulator: Emulator) -> None:
+    """It is down, or it cannot be said."""
+    emulator.set_status(JOB, "Stopped")
+    assert report([NOTE], [STOP], [])["jobs"][0]["outcome"] == "NOT RUNNING"
+    emulator.inject({"operation": "GetDIJob", "times": None, "error": {"status": 403, "code": "Forbidden.RAM"}})
+    assert report([NOTE], [STOP], [])["jobs"][0]["outcome"] == "NOT KNOWN"
+
+
+def test_it_is_not_held_up_while_dataworks_is_away(
+    report: Callable[..., Any], emulator: Emulator, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one job that cannot be asked for, none is."""
+    monkeypatch.setattr(DataWorksHook, "sleep", staticmethod(clock.sleep))
+    emulator.inject({"operation": "ListDIJobMetrics", "times": None, "error": {"status": 503}})
+    ids = list(range(1, 301))
+    notes = [{**NOTE, "di_job_id": job_id} for job_id in ids]
+    starts = [{**START, "di_job_id": job_id} for job_id in ids]
+
+    found = report(notes, [], starts, di_job_ids=ids)
+
+    assert [job["outcome"] for job in found["jobs"]] == ["caught up"] * 300
+    assert len(emulator.calls) < 10
+
+
+def test_many_events_leave_room_for_those_of_another_kind(report: Callable[..., Any], emulator: Emulator) -> None:
+    """And it says how many it leaves out; a long statement is cut."""
+    long = "x" * 2_000
+    ddl = [{"kind": "DDL", "at": STOPPED + n, "text": f"ALTER TABLE t{n} {long}", "table": "t"} for n in range(25)]
+    emulator.add_job(JOB, events=[*ddl, {"kind": "Failover", "at": STOPPED + 90, "text": "moved"}])
+
+    (job,) = report([NOTE], [STOP], [START])["jobs"]
+
+    assert [event["kind"] for event in job["events"]] == ["DDL"] * 10 + ["Failover"]
+    assert job["more_events"] == 15
+    assert max(len(event["text"]) for event in job["events"]) == 300
+
+
+def test_what_on_report_does_to_it_changes_nothing(report: Callable[..., Any]) -> None:
+    """It gets a report of its own."""
+
+    def empty(report: dict[str, Any]) -> None:
+        report.pop("jobs").clear()
+
+    assert len(report([NOTE], [STOP], [START], on_report=empty, max_downtime=1e6)["jobs"]) == 1
+
+
+def test_a_reason_of_a_native_template_may_be_a_number(report: Callable[..., Any]) -> None:
+    """Airflow renders the text of a ticket's number as one."""
+    assert report([NOTE], [STOP], [START], reason=4711)["reason"] == "4711"

@@ -61,12 +61,14 @@ def execute(hook: DataWorksHook, clock: Clock, emulator: Emulator) -> Callable[.
         notes: dict[str, list[Any]] | None = None,
         states: dict[str, str] | None = None,
         try_number: int = 1,
+        max_tries: int = 3,
         **arguments: Any,
     ) -> dict[str, Any]:
         known = {"task_id": "start", "di_job_id": JOB, "poll_interval": 15}
         operator = StartDIJobOperator(**{**known, **arguments})
         operator.hook = on_clock(DataWorksHook(operator.dataworks_conn_id), clock)
-        context: Any = {"ti": Told(notes or {}, states, try_number=try_number), "task_state_store": store}
+        told = Told(notes or {}, states, try_number=try_number, max_tries=max_tries)
+        context: Any = {"ti": told, "task": operator, "task_state_store": store}
         return dict(json.loads(json.dumps(operator.execute(context))))
 
     return run
@@ -562,3 +564,18 @@ def test_a_proof_without_a_wait_is_refused() -> None:
         else:
             missed.append(name)
     assert missed == []
+
+
+def test_since_when_a_job_runs_is_not_known_where_a_person_cleared_its_start(
+    execute: Callable[..., dict[str, Any]], emulator: Emulator, clock: Clock
+) -> None:
+    """It may have run for hours: as its start, the moment of the second look would make a downtime of them."""
+    first = execute()
+    clock.sleep(3 * 3600)
+
+    again, cleared = execute(try_number=2), execute(try_number=5, max_tries=4)
+
+    assert first["started_at"] == "2026-11-18T11:07:20+00:00"
+    assert again["started_at"] is not None
+    assert (cleared["status"], cleared["started_at"]) == ("Running", None)
+    assert emulator.job(JOB).effective_starts == 1

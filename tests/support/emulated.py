@@ -81,6 +81,10 @@ class TaskInstance:
         """Keep a pushed value."""
         self.pushed[key] = json.loads(json.dumps(value))
 
+    def xcom_pull(self, task_ids: list[str], key: str = "return_value") -> list[Any]:
+        """Return what was pushed, by whichever task."""
+        return [self.pushed[key]] if key in self.pushed else []
+
 
 @pytest.fixture
 def clock() -> Clock:
