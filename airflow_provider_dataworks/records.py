@@ -141,16 +141,19 @@ def jobs_down(
     )
 
 
-def reports(session: Session, *, dag_ids: Collection[str] | None = None, limit: int = 50) -> list[KeptReport]:
+def reports(
+    session: Session, *, dag_ids: Collection[str] | None = None, run_id: str | None = None, limit: int = 50
+) -> list[KeptReport]:
     """
     Return what maintenances reported, the newest first.
 
     :param session: of Airflow's database.
     :param dag_ids: of these DAGs only; ``None`` for all.
+    :param run_id: of this run only.
     :param limit: at most so many.
     """
     found: dict[tuple[Any, ...], KeptReport] = {}
-    theirs = of(XCom.dag_id, dag_ids)
+    theirs = [*of(XCom.dag_id, dag_ids), *([] if run_id is None else [XCom.run_id == run_id])]
     kept = list(rows(session, XCom.key == "dataworks_report", *theirs, newest=limit))
     # Releases before that key left the report as the result of its task alone.
     older = _STOPS_A_REPORT * (limit - len(kept))

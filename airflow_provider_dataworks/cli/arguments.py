@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from airflow_provider_dataworks.values import finite_number, int64, invalid, shown, whole_number
 
 _LONGEST = 366 * 86_400
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
 def ids(given: Iterable[str]) -> list[int]:
@@ -47,4 +48,8 @@ def moment(text: str, name: str) -> datetime:
     except ValueError:
         remedy = f"Give {name} like 2026-01-31T02:00:00+08:00."
         raise invalid(name, f"{shown(text)} is no moment in ISO 8601", remedy) from None
+    if not _FIRST_YEAR <= found.year < _LAST_YEAR:
+        raise invalid(
+            name, f"{shown(text)} is not of the years {_FIRST_YEAR} to {_LAST_YEAR}", f"Give {name} of these."
+        )
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -186,8 +186,9 @@ COMMANDS: tuple[Command, ...] = (
         "restart",
         "Start DI jobs again: those of a run, or those given",
         "Start DI jobs that are down, and wait until they run. Each is looked at first: one that runs is left alone. "
-        "It resumes where it stopped. You are asked before anything is sent, unless you say --yes. Jobs of a run that "
-        "is still under way are refused, since its tasks may be at work on them; --even-if-running overrides that. "
+        "It resumes where it stopped. You are asked before anything is sent, unless you say --yes. Of a run that is "
+        "still under way, whose tasks may be at work on the jobs, the question says so, and --yes is refused unless "
+        "you say --even-if-running, too. A job that a run stopped is started by the connection that the run used. "
         "A job that has lost its place in the log of its "
         "source fails soon after its start: therefore the wait for --healthy-for.",
         "restart:restart",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_dataworks import records
 from airflow_provider_dataworks.cli.running import AIRFLOW, CommandError
+from airflow_provider_dataworks.owed_restarts import OwedRestarts
 from airflow_provider_dataworks.windows import MaintenanceWindow
-
-UNDER_WAY = ("running", "queued", "restarting")
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,14 @@ def jobs_down(dag_id: str | None = None, run_id: str | None = None) -> list[reco
         return found
 
 
-def runs_under_way(runs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+def restarts_of(stops: Iterable[records.StoppedJob]) -> OwedRestarts:
     """
-    Return those of these runs that are not over.
+    Return what the runs of these stops have yet to start again, and how those runs are.
 
-    :param runs: pairs of DAG id and run id.
     :raises CommandError: the database cannot be read.
     """
     with _reading() as session:
-        return {run for run, state in _states(session, runs).items() if state in UNDER_WAY}
+        return OwedRestarts(session, {(stop.dag_id, stop.run_id) for stop in stops})
 
 
 def windows_of(dag_id: str) -> list[tuple[str, MaintenanceWindow]]:

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_dataworks.cli import database
 from airflow_provider_dataworks.cli.jobs import look_at
 from airflow_provider_dataworks.cli.output import GREEN, YELLOW, Cell, Output
-from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError, exit_code_of, text_of, worst
+from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError, exit_code_of, show_errors, worst
 from airflow_provider_dataworks.cli.words import clock, iso, span
 from airflow_provider_dataworks.client.models import DIJob
 from airflow_provider_dataworks.exceptions import DataWorksError
@@ -46,9 +46,8 @@ def down(arguments: Namespace, output: Output) -> int:
         output.json([_as_json(each) for each in found])
     else:
         _show(found, output)
-    errors = list(dict.fromkeys(each.now for each in found if isinstance(each.now, DataWorksError)))
-    for error in errors:
-        output.error(text_of(error))
+    errors = [each.now for each in found if isinstance(each.now, DataWorksError)]
+    show_errors(errors, output)
     return worst([GOOD if all(each.is_up for each in found) else NO, *map(exit_code_of, errors)])
 
 
@@ -103,12 +102,19 @@ def _show(found: Sequence[Seen], output: Output) -> None:
 
 
 def _say_what_starts_them(still: Sequence[Seen], output: Output) -> None:
-    runs = list(dict.fromkeys((each.stop.dag_id, each.stop.run_id) for each in still))
-    under_way = database.runs_under_way(runs) if runs else ()
-    for dag_id, run_id in runs:
-        if (dag_id, run_id) in under_way:
+    if not still:
+        return
+    owed = database.restarts_of(each.stop for each in still)
+    waits = {(each.stop.dag_id, each.stop.run_id): True for each in still}
+    for each in still:
+        waits[each.stop.dag_id, each.stop.run_id] &= owed.is_under_way(each.stop)
+    for (dag_id, run_id), is_under_way in waits.items():
+        if is_under_way:
             output.note(f"Run {run_id} of DAG {dag_id} is still under way: it restarts them itself.")
-    if over := [run for run in runs if run not in under_way]:
+        elif owed.goes_on((dag_id, run_id)):
+            text = "is still under way, but no task of it will start all of them: each has failed, or there is none."
+            output.note(f"Run {run_id} of DAG {dag_id} {text}", YELLOW)
+    if over := [run for run, is_under_way in waits.items() if not is_under_way]:
         output.note("What starts them:", YELLOW)
         for dag_id, run_id in over:
             output.command("restart", "--dag-id", dag_id, "--run-id", run_id)

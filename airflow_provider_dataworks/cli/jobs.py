@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from airflow_provider_dataworks.cli.output import Output
 from airflow_provider_dataworks.cli.words import span
 from airflow_provider_dataworks.client.models import DIJob, JobStatus
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import (
+    DataWorksError,
+    DataWorksForbidden,
+    DataWorksInvalidRequest,
+    DataWorksNotFound,
+)
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 
 _FEW = 2  # jobs that are asked for one by one; a list costs a call for each hundred of a whole workspace
 _DELAY = "delayTime"
 _HISTORY = 900.0  # seconds of samples that are asked for
+_OF_ONE_JOB = (DataWorksForbidden, DataWorksNotFound, DataWorksInvalidRequest)
 _FRESH = 180.0  # seconds for which a sample tells how it is now, as when a restart is proven
 
 
@@ -53,14 +59,22 @@ def look_at(hook: DataWorksHook, wanted: Iterable[int], output: Output) -> dict[
             found[job_id] = gone
             continue
         try:
-            job = (listed or {}).get(job_id) or hook.get_di_job(job_id)
+            job = found[job_id] = (listed or {}).get(job_id) or hook.get_di_job(job_id)
             if listed is None and job.project_id is not None:
-                listed = {each.id: each for each in hook.list_di_jobs(job.project_id)}
-            found[job_id] = job
+                listed = _listed(hook, job.project_id)
         except DataWorksError as error:
-            found[job_id] = error
-            gone = error if error.retryable or error.see not in ("no-such-job", "request-refused") else None
+            found.setdefault(job_id, error)
+            # What is refused of one job may be allowed of another: its workspace is another one, say.
+            gone = None if isinstance(error, _OF_ONE_JOB) else error
     return found
+
+
+def _listed(hook: DataWorksHook, project_id: int) -> dict[int, DIJob]:
+    """Return the jobs of a workspace; none where the key may not list them, and each is asked for by itself."""
+    try:
+        return {each.id: each for each in hook.list_di_jobs(project_id)}
+    except _OF_ONE_JOB:
+        return {}
 
 
 def lags_of(hook: DataWorksHook, jobs: Sequence[DIJob], output: Output) -> dict[int, Lag]:

@@ -143,7 +143,7 @@ class Output:
         :raises EOFError: nobody is there to answer.
         """
         self._write(self._err, _wrapped(f"{question} [y/N]", _width(self._err), ""))
-        answer = sys.stdin.readline()
+        answer = sys.stdin.readline() if sys.stdin is not None and not sys.stdin.closed else ""
         if not answer:
             raise EOFError
         return answer.strip().lower() in ("y", "yes")
@@ -160,8 +160,13 @@ class Output:
     def _write(self, stream: TextIO, text: str) -> None:
         # A terminal of another encoding shows a question mark rather than a traceback.
         known = getattr(stream, "encoding", None) or "utf-8"
-        stream.write(f"{text.encode(known, 'replace').decode(known)}\n")
-        stream.flush()
+        try:
+            stream.write(f"{text.encode(known, 'replace').decode(known)}\n")
+            stream.flush()
+        except BrokenPipeError:
+            # Whoever read it has seen enough: that must not end a command in the middle of what it does, nor may Python
+            # complain once more as it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _cell(value: object) -> Cell:

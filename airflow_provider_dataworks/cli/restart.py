@@ -16,7 +16,7 @@ from airflow_provider_dataworks.cli.arguments import ids, number_of_seconds
 from airflow_provider_dataworks.cli.down import Seen, seen_now, show_stops, stops_of
 from airflow_provider_dataworks.cli.jobs import look_at
 from airflow_provider_dataworks.cli.output import GREEN, RED, YELLOW, Cell, Output
-from airflow_provider_dataworks.cli.running import NO, USAGE, CommandError, exit_code_of, text_of, worst
+from airflow_provider_dataworks.cli.running import NO, USAGE, CommandError, exit_code_of, show_errors, text_of, worst
 from airflow_provider_dataworks.cli.words import span
 from airflow_provider_dataworks.client.models import ChangeRequest, DIJob, JobStatus, Verdict
 from airflow_provider_dataworks.client.proof import SteadyRun
@@ -63,9 +63,9 @@ def restart(arguments: Namespace, output: Output) -> int:
         if not errors:
             output.line("Nothing is to be started.", GREEN)
         return worst(codes)
-    busy = _of_runs_under_way(down, stops, output)
+    busy = _of_runs_under_way(down, stops)
     if busy and arguments.yes and not arguments.even_if_running:
-        raise CommandError(f"Nothing was sent. {busy}\nWait for its restart, or say --even-if-running.", NO)
+        raise CommandError(f"Nothing was sent. {busy}\nWait until it is over, or say --even-if-running.", NO)
     if busy:
         output.note(busy, RED)
     if not arguments.yes and not _agreed(down, output):
@@ -90,21 +90,25 @@ def _found(arguments: Namespace, output: Output) -> tuple[list[Target], list[Sto
         for i, job in jobs.items()
     ]
     output.table(("DI JOB", "NOW", "NAME"), rows, shrink="NAME")
-    errors = list(dict.fromkeys(job for job in jobs.values() if isinstance(job, DataWorksError)))
-    for error in errors:
-        output.error(text_of(error))
+    errors = [job for job in jobs.values() if isinstance(job, DataWorksError)]
+    show_errors(errors, output)
     return [Target(hook, job) for job in jobs.values() if isinstance(job, DIJob)], _noted(output), errors
 
 
 def _targets(seen: Sequence[Seen], conn_id: str) -> list[Target]:
+    """Return each job once, though runs may have stopped it by several connections to the same place."""
     hooks = {name: DataWorksHook(name) for name in {each.stop.conn_id or conn_id for each in seen}}
-    return [Target(hooks[each.stop.conn_id or conn_id], each.now) for each in seen if isinstance(each.now, DIJob)]
+    found: dict[tuple[str, int], Target] = {}
+    for each in seen:
+        if isinstance(each.now, DIJob):
+            hook = hooks[each.stop.conn_id or conn_id]
+            found.setdefault((hook.account.config.endpoint, each.now.id), Target(hook, each.now))
+    return list(found.values())
 
 
 def _errors(seen: Sequence[Seen], output: Output) -> list[DataWorksError]:
-    errors = list(dict.fromkeys(each.now for each in seen if isinstance(each.now, DataWorksError)))
-    for error in errors:
-        output.error(text_of(error))
+    errors = [each.now for each in seen if isinstance(each.now, DataWorksError)]
+    show_errors(errors, output)
     return errors
 
 
@@ -117,16 +121,21 @@ def _noted(output: Output) -> list[StoppedJob] | None:
         return None
 
 
-def _of_runs_under_way(down: Sequence[Target], stops: list[StoppedJob] | None, output: Output) -> str:
-    """Say which run is under way that stopped one of these jobs; empty where none is."""
+def _of_runs_under_way(down: Sequence[Target], stops: list[StoppedJob] | None) -> str:
+    """Say which runs are under way that stopped one of these jobs; empty where none is."""
     wanted = {target.job.id for target in down}
-    runs = {(stop.dag_id, stop.run_id) for stop in stops or () if stop.di_job_id in wanted}
-    for dag_id, run_id in sorted(database.runs_under_way(runs)) if runs else ():
-        return (
-            f"Run {run_id} of DAG {dag_id}, which stopped them, is still under way: its tasks may be at work on jobs "
-            "that must not run, and it restarts them itself."
-        )
-    return ""
+    theirs = [stop for stop in stops or () if stop.di_job_id in wanted]
+    if not theirs:
+        return ""
+    owed, said = database.restarts_of(theirs), {}
+    for stop in theirs:
+        if owed.goes_on((stop.dag_id, stop.run_id)):
+            will = "and it restarts them itself" if owed.is_under_way(stop) else "though no task of it restarts them"
+            said[stop.dag_id, stop.run_id] = (
+                f"Run {stop.run_id} of DAG {stop.dag_id}, which stopped them, is still under way: its tasks may be at "
+                f"work on jobs that must not run, {will}."
+            )
+    return "\n".join(said.values())
 
 
 def _agreed(down: Sequence[Target], output: Output) -> bool:

@@ -6,10 +6,10 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from airflow_provider_dataworks.cli.commands import BY_NAME, GROUP
 from airflow_provider_dataworks.cli.output import Output
@@ -21,6 +21,7 @@ from airflow_provider_dataworks.exceptions import (
     DIJobWaitTimeout,
     OutsideMaintenanceWindow,
 )
+from airflow_provider_dataworks.values import plain_text
 
 GOOD, NO, USAGE, NOT_REACHED, REFUSED, AIRFLOW, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -28,6 +29,8 @@ _NO_CONNECTION = (
     "Check its name: `airflow connections list` shows those in Airflow's database. Others come from the environment "
     "(AIRFLOW_CONN_...) or a secrets backend, which this shell may not have."
 )
+_UNEXPECTED = "What to do: see whether `airflow info` works here; with --verbose this command shows where it failed."
+_LONGEST_ERROR = 500  # characters
 Runs = Callable[[argparse.Namespace, Output], int]
 
 
@@ -63,6 +66,17 @@ def text_of(error: DataWorksError) -> str:
     return str(error)
 
 
+def show_errors(errors: Iterable[DataWorksError], output: Output) -> None:
+    """Write errors of several jobs: one of a kind in full, of the others which jobs they are of."""
+    kinds: dict[tuple[Any, ...], list[DataWorksError]] = {}
+    for error in dict.fromkeys(errors):
+        kinds.setdefault((type(error), error.see, error.code, error.action, error.conn_id), []).append(error)
+    for first, *others in kinds.values():
+        output.error(text_of(first))
+        if others:
+            output.note(f"The same of DI jobs {', '.join(str(error.di_job_id) for error in others)}.")
+
+
 def worst(codes: list[int]) -> int:
     """Return one exit code for many: what was not reached or refused weighs more than a no."""
     return max(codes, default=GOOD)
@@ -94,10 +108,11 @@ def run(arguments: argparse.Namespace, program: str) -> int:
     except KeyboardInterrupt:
         output.error("Interrupted. What was sent to DataWorks until then is not undone.")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain once more as it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return GOOD
+    except Exception as error:  # of Airflow and what it stands on, which this package knows by no name
+        if arguments.verbose:
+            raise
+        output.error(f"{type(error).__name__}: {plain_text(str(error), _LONGEST_ERROR)}\n{_UNEXPECTED}")
+        return AIRFLOW
 
 
 def run_for_airflow(arguments: argparse.Namespace) -> NoReturn:

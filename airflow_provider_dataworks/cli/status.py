@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_dataworks.cli.arguments import ids
 from airflow_provider_dataworks.cli.jobs import Lag, lags_of, look_at
 from airflow_provider_dataworks.cli.output import YELLOW, Cell, Output
-from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError, exit_code_of, text_of, worst
+from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError, exit_code_of, show_errors, worst
 from airflow_provider_dataworks.client.config import API_2024
 from airflow_provider_dataworks.client.models import DIJob, JobStatus
 from airflow_provider_dataworks.exceptions import DataWorksError
@@ -26,6 +27,7 @@ def status(arguments: Namespace, output: Output) -> int:
     found = _found(hook, arguments, output)
     errors = {job_id: each for job_id, each in found.items() if isinstance(each, DataWorksError)}
     wanted, expected = _statuses(arguments.status), _statuses(arguments.expect)
+    _refuse_unknown_words({"--status": wanted, "--expect": expected}, found.values())
     jobs = [
         each
         for each in found.values()
@@ -44,8 +46,7 @@ def status(arguments: Namespace, output: Output) -> int:
         _show(jobs, lags, errors, output)
         if running and not arguments.no_lag:
             _explain_lags(lags, len(running), few=few, told=told, output=output)
-    for error in dict.fromkeys(errors.values()):
-        output.error(text_of(error))
+    show_errors(errors.values(), output)
     strays = [job for job in jobs if expected and str(job.status).lower() not in expected]
     if strays:
         output.note(f"Not {' or '.join(arguments.expect)}: {', '.join(str(job.id) for job in strays)}.")
@@ -71,6 +72,16 @@ def _found(hook: DataWorksHook, arguments: Namespace, output: Output) -> dict[in
 
 def _statuses(given: list[str] | None) -> set[str]:
     return {word.strip().lower() for text in given or () for word in text.split(",")}
+
+
+def _refuse_unknown_words(given: Mapping[str, set[str]], found: Iterable[DIJob | DataWorksError]) -> None:
+    """Refuse a status that neither the vendor's pages know nor a job has: a misspelt one would find nothing amiss."""
+    seen = {str(each.status).lower() for each in found if isinstance(each, DIJob)}
+    known = seen | {str(each).lower() for each in JobStatus}
+    for option, words in given.items():
+        if wrong := sorted(words - known):
+            names = ", ".join(map(str, JobStatus))
+            raise CommandError(f"{option}: {', '.join(wrong)} is no status of a DI job. Use {names}.", USAGE)
 
 
 def _show(jobs: list[DIJob], lags: dict[int, Lag], errors: dict[int, DataWorksError], output: Output) -> None:

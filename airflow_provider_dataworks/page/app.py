@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 Allowed = Annotated[Access, Depends(access_of)]
 
-_WEEKS = 2
+
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -70,8 +70,8 @@ def show_windows(access: Allowed, start: str = "") -> HTMLResponse:
     first = _date(start) or now.date()
     with create_session() as session:
         windows = data.windows(session, access)
-    weeks = calendar.weeks(windows, first, _WEEKS, now)
-    step = timedelta(weeks=_WEEKS)
+    weeks = calendar.weeks(windows, first, data.WEEKS, now)
+    step = timedelta(weeks=data.WEEKS)
     return _page(
         "windows.html",
         "windows",

@@ -28,6 +28,7 @@ class Entry:
 
     :param start: by the clock of the window's zone, as is ``end``.
     :param dag_ids: the DAGs that keep to it.
+    :param day: on which it is shown: that of its start, or the calendar's first where it began before that.
     """
 
     start: datetime
@@ -35,12 +36,14 @@ class Entry:
     zone: str
     dag_ids: tuple[str, ...]
     is_open: bool
+    day: date
 
     @property
     def hours(self) -> str:
-        """From when until when; ``+1`` where it ends on the next day."""
-        days = (self.end.date() - self.start.date()).days
-        return f"{self.start:%H:%M}–{self.end:%H:%M}{f' +{days}' if days else ''}"  # noqa: RUF001 - a range
+        """From when until when; ``+1`` where it ends on the next day, and no beginning where that is not shown."""
+        days = (self.end.date() - self.day).days
+        begin = f"{self.start:%H:%M}" if self.day == self.start.date() else ""
+        return f"{begin}–{self.end:%H:%M}{f' +{days}' if days else ''}"  # noqa: RUF001 - a range
 
 
 @dataclass
@@ -74,6 +77,16 @@ def spans(window: MaintenanceWindow, first: date, last: date) -> tuple[Span, ...
     return tuple(found)
 
 
+def reach(window: MaintenanceWindow, day: date, count: int) -> tuple[date, date]:
+    """
+    Return the first and last date on which openings begin that are to be seen in some weeks.
+
+    :param day: of the first week.
+    """
+    monday = day - _DAY * day.weekday()
+    return monday - _DAY * (window.duration.days + 1), monday + _DAY * (7 * count - 1)
+
+
 def weeks(windows: Iterable[DagWindow], first: date, count: int, now: datetime) -> list[list[Day]]:
     """
     Return some weeks, from the Monday of the first date's week on, with what opens or is frozen on each day.
@@ -85,10 +98,13 @@ def weeks(windows: Iterable[DagWindow], first: date, count: int, now: datetime) 
     last = max(days)
     for window, dag_ids in _by_window(windows).items():
         zone = window.openings.zone
-        for span in spans(window, monday, last):
+        for span in spans(window, *reach(window, monday, count)):
             start, end = span.start.astimezone(zone), span.end.astimezone(zone)
-            is_open = span.start <= now < span.end
-            days[start.date()].entries.append(Entry(start, end, window.timezone, dag_ids, is_open))
+            day = max(start.date(), monday)
+            # One that ended before the first of the weeks is shown nowhere.
+            if (end - timedelta(microseconds=1)).date() >= day:
+                is_open = span.start <= now < span.end
+                days[day].entries.append(Entry(start, end, window.timezone, dag_ids, is_open, day))
         for day in _frozen(window, monday, last):
             days[day].frozen.extend(dag_ids)
     for found in days.values():

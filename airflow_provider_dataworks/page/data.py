@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.models.dagrun import DagRun
-from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import select
 
 from airflow_provider_dataworks import records
 from airflow_provider_dataworks.operators.report_table import NOT_WELL
+from airflow_provider_dataworks.owed_restarts import Owed, OwedRestarts
 from airflow_provider_dataworks.page import calendar
 from airflow_provider_dataworks.values import finite_number, plain_text, whole_number
 from airflow_provider_dataworks.windows import MaintenanceWindow
@@ -24,30 +24,21 @@ if TYPE_CHECKING:
     from airflow_provider_dataworks.page.access import Access
 
 _Run: Any = DagRun
-_Task: Any = TaskInstance
 _CONSOLE = "_link_DataWorksConsoleLink"
-_STARTS = "StartDIJobOperator"
-_DONE = ("success", "skipped", "removed")
 _RUNS_ON = ("queued", "running")
 _DAY = timedelta(days=1)
+WEEKS = 2  # of the calendar
 _LONGEST = 300  # characters of what somebody else wrote
-
-
-@dataclass(frozen=True)
-class Owed:
-    """
-    A task of a run that has to start a job again.
-
-    :param states: how many of its (mapped) instances are in which state.
-    """
-
-    task_id: str
-    states: tuple[tuple[str, int], ...]
+_LONGEST_ADDRESS = 2_000
 
 
 @dataclass(frozen=True)
 class Down:
-    """A job that is down: who asked for it, and what is to start it again."""
+    """
+    A job that is down: who asked for it, and what is to start it again.
+
+    :param is_under_way: whether its run goes on and will start it, so that nobody need do anything.
+    """
 
     stop: records.StoppedJob
     since: datetime
@@ -55,21 +46,26 @@ class Down:
     console: str | None
     owed: tuple[Owed, ...]
     run_state: str | None
-
-    @property
-    def is_under_way(self) -> bool:
-        """Whether its run goes on and has yet to start it, so that nobody need do anything."""
-        return bool(self.owed) and self.run_state in _RUNS_ON
+    is_under_way: bool
 
 
 @dataclass(frozen=True)
 class Maintenance:
-    """A report: ``state`` is ``green``, ``red`` or ``running``."""
+    """
+    A report.
 
-    kept: records.KeptReport
+    :param state: ``green``, ``red`` or ``running``.
+    :param by: who asked for it, and ``approved_by`` and ``reason``, empty where it does not say.
+    """
+
+    dag_id: str
+    run_id: str
     at: datetime | None
     state: str
     run_state: str | None
+    by: str
+    approved_by: str
+    reason: str
     jobs: tuple[Mapping[str, Any], ...]
 
 
@@ -107,14 +103,15 @@ def down(session: Session, access: Access, now: datetime, run: tuple[str, str] |
     found = records.jobs_down(session, dag_ids=found_in, run_id=run[1] if run else None)
     stops = [stop for stop in found if access.may_read_notes(stop.dag_id)]
     runs = {(stop.dag_id, stop.run_id) for stop in stops}
-    console, owed, states = _consoles(session, stops), _owed(session, runs), _run_states(session, runs)
+    console, owed = _consoles(session, stops), OwedRestarts(session, runs)
     shown = []
     for stop in stops:
         since = datetime.fromtimestamp(stop.at or 0, UTC)
         key = (stop.dag_id, stop.run_id)
         link = console.get((*key, stop.task_id, stop.map_index))
         lasting = max(timedelta(), now - since)
-        shown.append(Down(stop, since, lasting, link, _of_index(owed.get(key, {}), stop), states.get(key)))
+        facts = (owed.of(stop), owed.run_state(key), owed.is_under_way(stop))
+        shown.append(Down(stop, since, lasting, link, *facts))
     return shown
 
 
@@ -125,8 +122,8 @@ def maintenances(
     found_in = access.dag_ids if run is None else access.dag_ids & {run[0]}
     kept = [
         each
-        for each in records.reports(session, dag_ids=found_in, limit=limit)
-        if access.may_read_notes(each.dag_id) and (run is None or each.run_id == run[1])
+        for each in records.reports(session, dag_ids=found_in, run_id=run[1] if run else None, limit=limit)
+        if access.may_read_notes(each.dag_id)
     ]
     states = _run_states(session, {(each.dag_id, each.run_id) for each in kept})
     found = []
@@ -134,7 +131,9 @@ def maintenances(
         state = states.get((each.dag_id, each.run_id))
         jobs = tuple(map(_job, each.report["jobs"]))
         at = None if each.at is None else datetime.fromtimestamp(each.at, UTC)
-        found.append(Maintenance(each, at, _colour(state, jobs), state, jobs))
+        by, approved_by, reason = (_text(each.report.get(name)) for name in ("by", "approved_by", "reason"))
+        colour = _colour(state, jobs)
+        found.append(Maintenance(each.dag_id, each.run_id, at, colour, state, by, approved_by, reason, jobs))
     return found
 
 
@@ -152,7 +151,7 @@ def window_rows(windows: Iterable[records.DagWindow], now: datetime) -> list[Win
     for (dag_id, window), same in found.items():
         today = now.astimezone(window.openings.zone).date()
         # Mostly known from the calendar; a window that opens less often is asked itself.
-        near = [span for span in calendar.spans(window, *_near(today)) if span.end > now]
+        near = [span for span in calendar.spans(window, *calendar.reach(window, today, WEEKS)) if span.end > now]
         coming: Any = near[0] if near else window.next(now)
         is_open = coming is not None and coming.start <= now
         made.append(
@@ -168,12 +167,6 @@ def window_rows(windows: Iterable[records.DagWindow], now: datetime) -> list[Win
             )
         )
     return sorted(made, key=lambda row: (row.open_until is None, row.opens or now, row.dag_id))
-
-
-def _near(today: date) -> tuple[date, date]:
-    """The two weeks that the calendar shows, so that both ask for the same openings; and the day before them."""
-    monday = today - _DAY * today.weekday()
-    return monday, monday + _DAY * 13
 
 
 def calls_today(session: Session, access: Access, now: datetime) -> list[Calls]:
@@ -205,29 +198,10 @@ def _consoles(session: Session, stops: Collection[records.StoppedJob]) -> dict[t
     return {
         row[:4]: row.value
         for row in rows(session, *where)
-        if isinstance(row.value, str) and row.value.startswith(("https://", "http://"))
+        if isinstance(row.value, str)
+        and row.value.startswith(("https://", "http://"))
+        and row.value == plain_text(row.value, _LONGEST_ADDRESS)
     }
-
-
-def _owed(session: Session, runs: Collection[tuple[str, str]]) -> dict[tuple[str, str], dict[str, dict[int, str]]]:
-    """Return the starts of these runs that are not done: by run and task, the state of each map index."""
-    query = select(_Task.dag_id, _Task.run_id, _Task.task_id, _Task.map_index, _Task.state).where(
-        *of_runs(_Task, runs), _Task.operator == _STARTS
-    )
-    found: dict[tuple[str, str], dict[str, dict[int, str]]] = {}
-    for dag_id, run_id, task_id, map_index, state in session.execute(query):
-        if str(state) not in _DONE:
-            found.setdefault((dag_id, run_id), {}).setdefault(task_id, {})[map_index] = str(state or "waiting")
-    return found
-
-
-def _of_index(tasks: Mapping[str, Mapping[int, str]], stop: records.StoppedJob) -> tuple[Owed, ...]:
-    """Return the starts owed to a job: of mapped ones that with the index of its stop, where there is such a one."""
-    found = []
-    for task_id, states in sorted(tasks.items()):
-        theirs = [states[stop.map_index]] if stop.map_index in states else list(states.values())
-        found.append(Owed(task_id, tuple((state, theirs.count(state)) for state in sorted(set(theirs)))))
-    return tuple(found)
 
 
 def _run_states(session: Session, runs: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -267,6 +241,6 @@ def _text(value: object) -> str:
 def _time(value: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None

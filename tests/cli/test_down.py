@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from command_line import Say
 from dag_runs import database, run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
-from stored import drop_xcoms, forget_notes, keep_dag, session_of_database
+from page_rows import Rows
+from stored import drop_xcoms, empty_database, forget_notes, keep_dag, session_of_database
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
@@ -143,6 +146,48 @@ def test_restart_of_a_run(say: Say, emulator: Emulator) -> None:
     assert emulator.job(JOB).start_calls == 1
 
 
+@pytest.mark.parametrize(
+    ("restart", "will"), [("queued", True), (None, True), ("up_for_retry", True), ("failed", False), ("removed", False)]
+)
+def test_a_run_that_goes_on_restarts_its_jobs_where_a_task_of_it_will(
+    say: Say, emulator: Emulator, restart: str | None, will: bool
+) -> None:
+    """A restart that has failed is no promise."""
+    emulator.set_status(JOB, "Stopped")
+    rows = Rows()
+    rows.maintenance("orders", "r1", datetime.now(UTC), is_down=True, restart=restart, state="running", job_id=JOB)
+    rows.write()
+    try:
+        said = say("down").err
+        refused = say("restart", "-d", "orders", "-r", "r1", "--yes")
+    finally:
+        empty_database()
+
+    assert ("it restarts them itself" in said, "What starts them" in said) == (will, not will)
+    assert ("it restarts them itself" in refused.err, refused.code) == (will, 1)
+    assert ("no task of it restarts them" in refused.err) is not will
+
+
+def test_a_job_that_two_connections_stopped_is_started_once(
+    say: Say, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They lead to the same place."""
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", os.environ["AIRFLOW_CONN_DATAWORKS_DEFAULT"])
+    emulator.add_job(JOB, "Stopped", start_seconds=5)
+    rows = Rows()
+    for run_id, conn_id in (("r1", "dataworks_default"), ("r2", "other")):
+        note = {"di_job_id": JOB, "status_before": "Running", "at": time.time(), "conn_id": conn_id}
+        rows.run("orders", run_id, datetime.now(UTC), "failed")
+        rows.task("orders", run_id, "stop", "success", datetime.now(UTC), dataworks_stop=note)
+    rows.write()
+    try:
+        said = say("restart", "-d", "orders", "--yes", "--no-wait")
+    finally:
+        empty_database()
+
+    assert (said.code, emulator.job(JOB).start_calls) == (0, 1)
+
+
 def test_a_run_that_is_under_way_is_not_disturbed(say: Say, emulator: Emulator) -> None:
     """Its tasks may be at work on the stopped job: by its id or its run's, it is not started without a person's yes."""
     run_id = stop("works", JOB)
@@ -153,8 +198,7 @@ def test_a_run_that_is_under_way_is_not_disturbed(say: Say, emulator: Emulator) 
         assert said.code == 1
         assert "is still under way" in said.err
     assert emulator.job(JOB).start_calls == 0
-    assert "it restarts them itself" in say("down").err
-    assert "What starts them" not in say("down").err
+    assert "no task of it will start all of them" in say("down").err  # this DAG has no restart
 
     assert say("restart", JOB, *QUICK, answer="y\n").code == 0
     emulator.set_status(JOB, "Stopped")

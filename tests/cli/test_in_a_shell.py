@@ -141,6 +141,42 @@ def test_a_pipe(run: Run, emulator: Emulator) -> None:
     assert ended.stderr == ""
 
 
+def test_a_reader_who_has_seen_enough_ends_no_restart(run: Run, emulator: Emulator) -> None:
+    """Nor does it make a job that does not run as expected a good one."""
+    for job_id in (7, 8, 9):
+        emulator.add_job(job_id, "Stopped", start_seconds=0.1)
+    words = (*MODULE, "restart", "7", "8", "9", "--yes", "--healthy-for", "0", "--poll-interval", "0.1")
+
+    ended = run("sh", "-c", '{ "$@"; echo "code $?" >&2; } | head -c 1', "sh", *words, PYTHONUNBUFFERED="1")
+
+    assert [emulator.job(job_id).status for job_id in (7, 8, 9)] == ["Running"] * 3
+    assert "code 0" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    words = (*MODULE, "status", JOB, "--expect", "Stopped", "--no-lag")
+    assert "code 1" in run("sh", "-c", '{ "$@"; echo "code $?" >&2; } | head -c 1', "sh", *words).stderr
+
+
+def test_what_nobody_expected_is_no_traceback(run: Run, emulator: Emulator) -> None:
+    """Nor a no: a script that asks whether all is well gets another code; --verbose shows where it failed."""
+    away = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+nodriver://x:secret@nowhere/x"}
+
+    said = run(*MODULE, "down", "--offline", **away)
+
+    assert said.returncode == 5, said.stderr
+    assert "Traceback" not in said.stderr
+    assert "secret" not in said.stderr + said.stdout
+
+
+def test_nobody_at_the_keyboard(run: Run, emulator: Emulator) -> None:
+    """A closed standard input is nobody, too."""
+    emulator.add_job(7, "Stopped")
+
+    said = run("sh", "-c", '"$@" <&-', "sh", *MODULE, "restart", 7)
+
+    assert (said.returncode, emulator.job(7).start_calls) == (2, 0)
+    assert "nobody is there to answer" in said.stderr
+
+
 def test_another_encoding(run: Run, emulator: Emulator) -> None:
     """A name that the terminal cannot show is no traceback."""
     emulator.add_job(7, "Failed", name=WIDE)

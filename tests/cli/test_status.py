@@ -161,3 +161,34 @@ def test_no_such_connection(say: Say) -> None:
 
     assert said.code == 5
     assert "airflow connections list" in said.err
+
+
+def test_what_is_refused_of_the_list_or_of_one_job_hides_no_other(say: Say, emulator: Emulator) -> None:
+    """A key may read its jobs and not the list of a workspace; one of them may be in a workspace of others."""
+    refusal = {"status": 403, "code": "Forbidden.RAM", "message": "no"}
+    emulator.inject({"operation": "ListDIJobs", "times": None, "error": refusal})
+    said = say("status", JOB, 7, 8, 9, "--no-lag")
+    assert (said.code, [line.split()[1] for line in said.out.splitlines()[1:]]) == (
+        0,
+        ["Running", "Failed", "Running", "Running"],
+    )
+
+    for job_id in (7, 8):
+        emulator.inject({"operation": "GetDIJob", "times": None, "job_id": job_id, "error": refusal})
+    said = say("status", JOB, 7, 8, 9, "--no-lag")
+
+    assert said.code == 4
+    assert sorted(line.split()[1] for line in said.out.splitlines()[1:]) == ["Running", "Running", "unknown", "unknown"]
+    assert said.err.count("Forbidden.RAM") == 1
+    assert "The same of DI jobs 8." in said.err
+
+
+@pytest.mark.parametrize("option", ["--status", "--expect"])
+def test_a_status_that_is_none_is_named(say: Say, emulator: Emulator, option: str) -> None:
+    """Misspelt, it would find nothing amiss; a word of the service's own will do."""
+    said = say("status", option, "Runing", "--no-lag")
+    assert said.code == 2
+    assert f"{option}: runing is no status of a DI job. Use Initialized" in said.err
+
+    emulator.set_status(8, "Suspended")
+    assert say("status", option, "suspended", "--no-lag").code in (0, 1)

@@ -55,5 +55,23 @@ def test_an_entry_says_when_it_ends_on_another_day() -> None:
     """So that 22:00 to 04:00 is no riddle."""
     (week,) = weeks([DagWindow("a", "stop", WINDOWS[2], False)], MONDAY, 1, datetime(2026, 3, 1, tzinfo=UTC))
 
-    assert [entry.hours for entry in week[0].entries] == ["22:00–04:00 +1"]
+    assert [entry.hours for entry in week[0].entries] == ["–04:00", "22:00–04:00 +1"]
     assert [entry.hours for entry in week[3].entries] == ["22:00–00:00 +1"]
+
+
+def test_what_began_before_the_first_week_is_on_its_first_day() -> None:
+    """It is open on that day; what ended before it is nowhere."""
+    sundays = MaintenanceWindow("0 22 * * SUN", timedelta(hours=8), "Asia/Shanghai")
+    weekends = MaintenanceWindow("0 0 * * SAT", timedelta(days=4), "UTC")
+    over = MaintenanceWindow("0 0 * * SUN", timedelta(hours=24), "UTC")
+    now = datetime(2026, 3, 22, 17, 0, tzinfo=UTC)  # 01:00 on Monday in Shanghai
+    (week,) = weeks([DagWindow("a", None, each, False) for each in (sundays, weekends, over)], MONDAY, 1, now)
+
+    assert [(entry.hours, entry.is_open) for entry in week[0].entries] == [
+        ("\N{EN DASH}00:00 +2", True),
+        ("\N{EN DASH}06:00", True),
+    ]
+    assert [entry.hours for day in week[1:] for entry in day.entries if entry.zone == "UTC"] == [
+        "00:00\N{EN DASH}00:00 +4",
+        "00:00\N{EN DASH}00:00 +1",
+    ]

@@ -11,6 +11,7 @@ from page_rows import Rows, keep_maintenance, some_days_ago
 from stored import session_of_database, set_xcom
 
 from airflow_provider_dataworks.page import data
+from airflow_provider_dataworks.records import DagWindow
 from airflow_provider_dataworks.windows import MaintenanceWindow
 
 PAGES = ("", "windows", "maintenances", "calls", "run?dag_id=orders&run_id=r1")
@@ -179,7 +180,7 @@ def test_reports_are_green_or_red(ask: Ask, rows: Rows) -> None:
     rows.write()
     with session_of_database() as session:
         access = _Everything()
-        found = {each.kept.run_id: each.state for each in data.maintenances(session, access)}  # type: ignore[arg-type]
+        found = {each.run_id: each.state for each in data.maintenances(session, access)}  # type: ignore[arg-type]
 
     assert found == {"good": "green", "failed": "red", "under_way": "running", "left_down": "red", "odd": "green"}
     text = ask("maintenances", "ann").text
@@ -187,6 +188,76 @@ def test_reports_are_green_or_red(ask: Ask, rows: Rows) -> None:
     assert "1 of 2 still off" in text
     assert "1 on again" in text
     assert "15 min" in text
+
+
+def test_a_report_that_somebody_has_edited_breaks_no_page(ask: Ask, rows: Rows) -> None:
+    """Half an emoji, years that no clock has, what is not there: the others are shown."""
+    edits: list[dict[str, Any]] = [
+        {},
+        {"reason": "half \ud83d pair", "by": ["x"], "approved_by": {"a": "\udc00"}},
+        {"reason": "turned \u202e\x00" * 1_000},
+        {"at": "0001-01-01T00:00:00+14:00", "by": None},
+    ]
+    jobs: list[dict[str, Any]] = [
+        {"di_job_id": 5},
+        {"di_job_id": 5, "stopped_at": "0001-01-01T00:00:00+14:00", "running_at": "9999-12-31T23:59:59-14:00"},
+        {"di_job_id": 5, "outcome": "\ud83d", "events": [{"text": "\ud83d", "at": 1e999}], "downtime": "x"},
+    ]
+    rows.maintenance("orders", "good", some_days_ago(3))
+    for number, edit in enumerate(edits):
+        for place, job in enumerate(jobs):
+            run_id = f"odd{number}{place}"
+            rows.run("orders", run_id, some_days_ago(2))
+            report = {**edit, "jobs": [job]}
+            rows.task("orders", run_id, "report", "success", some_days_ago(2), dataworks_report=report)
+    rows.maintenance("orders", "down", some_days_ago(1), is_down=True, restart="failed")
+    rows.write()
+    set_xcom("https://console/\ud83d", key="_link_DataWorksConsoleLink", dag_id="orders")
+
+    for page in ("", "maintenances", "run?dag_id=orders&run_id=odd11", "run?dag_id=orders&run_id=down"):
+        assert ask(page, "ann").status_code == 200, page
+    assert "runs/good" in ask("maintenances", "ann").text
+
+
+def test_the_entry_of_an_old_run_has_its_report(ask: Ask, rows: Rows) -> None:
+    """However many its DAG has had since."""
+    for number in range(60):
+        rows.maintenance("orders", f"run{number}", some_days_ago(70 - number), job_id=100 + number)
+    rows.write()
+
+    assert "has not reported" not in ask("run?dag_id=orders&run_id=run3", "ann").text
+
+
+def test_a_window_that_began_before_monday_is_open(ask: Ask, rows: Rows) -> None:
+    """Not closed until its next opening."""
+    monday = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    window = MaintenanceWindow("0 0 * * SAT", timedelta(days=3), "UTC")
+
+    (row,) = data.window_rows([DagWindow("orders", None, window, False)], monday)
+
+    assert (row.open_until, row.opens) == (window.local(datetime(2026, 12, 1, tzinfo=UTC)), None)
+
+
+@pytest.mark.parametrize(
+    ("restart", "run_state", "is_under_way"),
+    [
+        ("queued", "running", True),
+        (None, "running", True),
+        ("up_for_retry", "running", True),
+        ("failed", "running", False),
+        ("upstream_failed", "running", False),
+        ("success", "running", False),
+        ("queued", "failed", False),
+    ],
+)
+def test_a_job_is_in_good_hands_while_a_task_will_start_it(
+    ask: Ask, rows: Rows, restart: str | None, run_state: str, is_under_way: bool
+) -> None:
+    """A restart that has failed starts nothing any more, though other tasks of its run go on."""
+    rows.maintenance("orders", "r1", some_days_ago(0.1), is_down=True, restart=restart, state=run_state)
+    rows.write()
+
+    assert ("maintenance under way" in ask("", "ann").text) is is_under_way
 
 
 def test_calls_of_today_are_summed(ask: Ask, rows: Rows) -> None:

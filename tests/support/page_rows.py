@@ -56,7 +56,7 @@ class Rows:
         job_id: int = 11668,
         state: str = "success",
         is_down: bool = False,
-        restart: str = "success",
+        restart: str | None = "success",
         who: str | None = None,
         reason: str | None = None,
         downtime: float = 900,
