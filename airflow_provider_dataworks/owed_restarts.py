@@ -33,10 +33,12 @@ class Owed:
     A task of a run that has to start a job again.
 
     :param states: how many of its (mapped) instances are in which state.
+    :param map_index: of the one instance that it is about, -1 where it is not mapped; ``None`` for several.
     """
 
     task_id: str
     states: tuple[tuple[str, int], ...]
+    map_index: int | None = -1
 
     @property
     def is_ahead(self) -> bool:
@@ -47,6 +49,8 @@ class Owed:
 class OwedRestarts:
     """
     The starts that some runs owe, and how those runs are.
+
+    It knows ``StartDIJobOperator`` itself, and no task of another class.
 
     :param session: of Airflow's database.
     :param runs: pairs of DAG id and run id.
@@ -76,8 +80,10 @@ class OwedRestarts:
         """Return the starts owed to a job: of mapped ones that with the index of its stop, if there is such a one."""
         found = []
         for task_id, states in sorted(self._starts.get((stop.dag_id, stop.run_id), {}).items()):
-            theirs = [states[stop.map_index]] if stop.map_index in states else list(states.values())
-            found.append(Owed(task_id, tuple((state, theirs.count(state)) for state in sorted(set(theirs)))))
+            theirs = {stop.map_index: states[stop.map_index]} if stop.map_index in states else states
+            each = list(theirs.values())
+            counts = tuple((state, each.count(state)) for state in sorted(set(each)))
+            found.append(Owed(task_id, counts, next(iter(theirs)) if len(theirs) == 1 else None))
         return tuple(found)
 
     def is_under_way(self, stop: StoppedJob) -> bool:

@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from airflow_provider_dataworks.cli.commands import GOOD, NO
 from airflow_provider_dataworks.cli.output import Output
-from airflow_provider_dataworks.cli.running import GOOD, NO, exit_code_of, text_of, worst
+from airflow_provider_dataworks.cli.running import exit_code_of, text_of, worst
 from airflow_provider_dataworks.cli.words import span
 from airflow_provider_dataworks.client.config import API_2024, API_VERSIONS
 from airflow_provider_dataworks.client.diagnostics import METRICS
 from airflow_provider_dataworks.client.models import DIJob, JobStatus
-from airflow_provider_dataworks.exceptions import DataWorksError
+from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksForbidden
 from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
 from airflow_provider_dataworks.operators.preflight import NO as BAD
 from airflow_provider_dataworks.operators.preflight import UNKNOWN, YES, Finding
@@ -64,14 +65,27 @@ class Checks:
         """
         account = self._must("connection can be read", lambda: self._hook.account)
         self._add("connection can be read", YES, f"{self._hook.dataworks_conn_id}: {account.description}")
-        count = self._must("key is good", self._hook.client.count_projects)
-        self._add("key is good", YES, f"DataWorks answered ListProjects; workspaces visible: {count}")
+        self._key()
         self._clock_and_limits()
         job = self._job(job_id, project_id or account.project_id)
         self._other_version(job, project_id or account.project_id)
         self._rights(job)
         detail = "cannot be asked without doing it; ask RAM for dataworks:StopDIJob and dataworks:StartDIJob"
         self._add("may stop and start", UNKNOWN, detail)
+
+    def _key(self) -> None:
+        """Ask for something that any key may be allowed; a key that lacks that right alone is good."""
+        what = "key is good"
+        try:
+            count = self._hook.client.count_projects()
+        except DataWorksForbidden as error:
+            self._add(what, YES, "DataWorks took it, and refused ListProjects alone")
+            self._add("may list workspaces", UNKNOWN, f"not needed by tasks, and refused: {error.summary}")
+        except DataWorksError as error:
+            self._add(what, BAD, error.summary)
+            raise
+        else:
+            self._add(what, YES, f"DataWorks answered ListProjects; workspaces visible: {count}")
 
     def _job(self, job_id: int | None, project_id: int | None) -> DIJob | None:
         """Return the job to look at, and say how the connection's own API version sees it."""

@@ -10,6 +10,7 @@ from textwrap import fill
 from typing import Any
 
 _WIDTH = 78
+GOOD, NO, USAGE, NOT_REACHED, REFUSED, AIRFLOW, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 GROUP = "dataworks"
 GROUP_HELP = "Look at DataWorks DI jobs, and start again what is down"
 EXIT_CODES = """Exit codes, of every command:
@@ -235,7 +236,11 @@ COMMANDS: tuple[Command, ...] = (
                 "Frozen: 2026-01-29, or 2026-01-29/2026-02-02; repeatable",
                 {"action": "append", "metavar": "DATES"},
             ),
-            Option(("--at",), "Ask about this moment (ISO 8601) instead of now", {"metavar": "MOMENT"}),
+            Option(
+                ("--at",),
+                "This moment (ISO 8601; UTC without a zone), not now",
+                {"metavar": "MOMENT"},
+            ),
             Option(("-n", "--count"), "Openings to show; 5", {"default": "5", "metavar": "NUMBER"}),
             Option(("--min-remaining",), f"{_MIN_REMAINING}; 0", {"default": "0", "metavar": "SECONDS"}),
             _OUTPUT,

@@ -8,7 +8,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_dataworks.cli.running import AIRFLOW, USAGE, CommandError
+from airflow_provider_dataworks.cli.commands import AIRFLOW, USAGE
+from airflow_provider_dataworks.cli.running import CommandError
 from airflow_provider_dataworks.operators.dataworks import StartDIJobOperator, StopDIJobOperator
 from airflow_provider_dataworks.operators.maintenance_tasks import argument, conn_id_of, is_mapped
 from airflow_provider_dataworks.operators.preflight import MaintenancePreflightOperator
@@ -21,6 +22,10 @@ try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:  # before 3.2
     from airflow.models.dagbag import DagBag  # type: ignore[no-redef]
+
+
+_CONN = "dataworks_conn_id"
+_MAPPED = "{{ another one for each instance }}"
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,12 @@ class Asks:
 
     @property
     def conn_id(self) -> str:
-        """Its connection; may be a template."""
+        """Its connection; may be a template, or another one for each instance of a mapped task."""
+        expanded = getattr(getattr(self.task, "expand_input", None), "value", None)
+        if isinstance(expanded, dict) and _CONN in expanded:
+            return _MAPPED
+        if isinstance(expanded, list | tuple) and any(_CONN in each for each in expanded if isinstance(each, dict)):
+            return _MAPPED
         return str(conn_id_of(self.task))
 
     @property
@@ -47,8 +57,10 @@ class Asks:
         return str(self.task.task_id).rpartition(".")[0]
 
     def number(self, name: str, default: float) -> float:
-        """Return an argument that is a duration, in seconds."""
+        """Return an argument that is a duration, in seconds; the default for a template, which a run alone can read."""
         found = argument(self.task, name, default)
+        if is_template(found):
+            return default
         return float(found.total_seconds() if hasattr(found, "total_seconds") else found or 0)
 
 
@@ -144,12 +156,12 @@ def _ids_of(task: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
 
 def _expanded(task: Any) -> Iterable[Any]:
     """Return what a mapped task gets as di_job_id, one for each of its instances as far as they are known."""
-    value = getattr(task.expand_input, "value", None)
+    value, shared = getattr(task.expand_input, "value", None), task.partial_kwargs.get("di_job_id")
     if isinstance(value, dict):  # .expand(di_job_id=...)
-        found = value.get("di_job_id", task.partial_kwargs.get("di_job_id"))
+        found = value.get("di_job_id", shared)
         return list(found) if isinstance(found, list | tuple | set | range) else [found]
     if isinstance(value, list | tuple):  # .expand_kwargs([...])
-        return [each.get("di_job_id") if isinstance(each, dict) else each for each in value]
+        return [each.get("di_job_id", shared) if isinstance(each, dict) else each for each in value]
     return [value]
 
 

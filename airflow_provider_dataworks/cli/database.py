@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_dataworks import records
-from airflow_provider_dataworks.cli.running import AIRFLOW, CommandError
+from airflow_provider_dataworks.cli.commands import AIRFLOW
+from airflow_provider_dataworks.cli.running import CommandError
 from airflow_provider_dataworks.owed_restarts import OwedRestarts
 from airflow_provider_dataworks.windows import MaintenanceWindow
 

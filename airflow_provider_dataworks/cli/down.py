@@ -9,9 +9,10 @@ from time import time
 from typing import Any
 
 from airflow_provider_dataworks.cli import database
+from airflow_provider_dataworks.cli.commands import GOOD, NO, USAGE
 from airflow_provider_dataworks.cli.jobs import look_at
 from airflow_provider_dataworks.cli.output import GREEN, YELLOW, Cell, Output
-from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError, exit_code_of, show_errors, worst
+from airflow_provider_dataworks.cli.running import CommandError, exit_code_of, show_errors, worst
 from airflow_provider_dataworks.cli.words import clock, iso, span
 from airflow_provider_dataworks.client.models import DIJob
 from airflow_provider_dataworks.exceptions import DataWorksError

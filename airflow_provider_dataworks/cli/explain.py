@@ -7,8 +7,9 @@ from argparse import Namespace
 from difflib import get_close_matches
 from typing import Any
 
+from airflow_provider_dataworks.cli.commands import GOOD, NO, USAGE
 from airflow_provider_dataworks.cli.output import BOLD, Output
-from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError
+from airflow_provider_dataworks.cli.running import CommandError
 from airflow_provider_dataworks.client.errors.catalog import CATALOG, ErrorInfo
 from airflow_provider_dataworks.client.errors.codes import is_known, meaning
 from airflow_provider_dataworks.values import plain_text

@@ -65,7 +65,7 @@ def look_at(hook: DataWorksHook, wanted: Iterable[int], output: Output) -> dict[
         except DataWorksError as error:
             found.setdefault(job_id, error)
             # What is refused of one job may be allowed of another: its workspace is another one, say.
-            gone = None if isinstance(error, _OF_ONE_JOB) else error
+            gone = None if isinstance(error, _OF_ONE_JOB) and error.action else error
     return found
 
 
@@ -78,14 +78,16 @@ def _listed(hook: DataWorksHook, project_id: int) -> dict[int, DIJob]:
 
 
 def lags_of(hook: DataWorksHook, jobs: Sequence[DIJob], output: Output) -> dict[int, Lag]:
-    """Return how far jobs that run are behind their source; a call each. What is refused once is not asked again."""
+    """Return how far jobs that run are behind their source; a call each. What all will be refused is asked once."""
     found: dict[int, Lag] = {}
     refused: Lag | None = None
     for job in output.progress([job for job in jobs if job.status is JobStatus.RUNNING], "Asking for the lag"):
         try:
             found[job.id] = refused or lag_of(hook, job.id)
         except DataWorksError as error:
-            found[job.id] = refused = Lag(why=error.summary)
+            found[job.id] = Lag(why=error.summary)
+            is_of_one = isinstance(error, DataWorksNotFound | DataWorksInvalidRequest) and error.action
+            refused = None if is_of_one else found[job.id]
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from airflow_provider_dataworks import __version__
 from airflow_provider_dataworks.cli.commands import COMMANDS, EXIT_CODES, GROUP_HELP
+from airflow_provider_dataworks.cli.failures import interrupted, unexpected
 
 PROGRAM = "python -m airflow_provider_dataworks"
 
@@ -54,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.warnoptions.append("ignore")
             warnings.simplefilter("ignore")
     # What runs a command imports Airflow; a --help, and a word that is misspelled, need not wait for that.
-    from airflow_provider_dataworks.cli.running import run
+    try:
+        from airflow_provider_dataworks.cli.running import run
 
-    return run(given, PROGRAM)
+        return run(given, PROGRAM)
+    except KeyboardInterrupt:
+        return interrupted()
+    except Exception as error:  # an Airflow that cannot even be imported, say for its configuration
+        return unexpected(error, verbose=given.verbose)

@@ -10,10 +10,11 @@ from math import ceil
 from typing import Any
 
 from airflow_provider_dataworks.cli import database
+from airflow_provider_dataworks.cli.commands import GOOD, NO, USAGE
 from airflow_provider_dataworks.cli.dags import Asks, Plan, read_plan
 from airflow_provider_dataworks.cli.jobs import look_at
 from airflow_provider_dataworks.cli.output import BOLD, YELLOW, Output
-from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError, exit_code_of, text_of, worst
+from airflow_provider_dataworks.cli.running import CommandError, exit_code_of, text_of, worst
 from airflow_provider_dataworks.cli.words import clock, iso
 from airflow_provider_dataworks.client.models import DIJob
 from airflow_provider_dataworks.exceptions import DataWorksError

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from airflow_provider_dataworks.cli import database
 from airflow_provider_dataworks.cli.arguments import ids, number_of_seconds
+from airflow_provider_dataworks.cli.commands import NO, USAGE
 from airflow_provider_dataworks.cli.down import Seen, seen_now, show_stops, stops_of
 from airflow_provider_dataworks.cli.jobs import look_at
 from airflow_provider_dataworks.cli.output import GREEN, RED, YELLOW, Cell, Output
-from airflow_provider_dataworks.cli.running import NO, USAGE, CommandError, exit_code_of, show_errors, text_of, worst
+from airflow_provider_dataworks.cli.running import CommandError, exit_code_of, show_errors, text_of, worst
 from airflow_provider_dataworks.cli.words import span
 from airflow_provider_dataworks.client.models import ChangeRequest, DIJob, JobStatus, Verdict
 from airflow_provider_dataworks.client.proof import SteadyRun
@@ -102,7 +103,9 @@ def _targets(seen: Sequence[Seen], conn_id: str) -> list[Target]:
     for each in seen:
         if isinstance(each.now, DIJob):
             hook = hooks[each.stop.conn_id or conn_id]
-            found.setdefault((hook.account.config.endpoint, each.now.id), Target(hook, each.now))
+            # A region has a public endpoint and one of its VPC.
+            place = hook.account.region or hook.account.config.endpoint
+            found.setdefault((place, each.now.id), Target(hook, each.now))
     return list(found.values())
 
 

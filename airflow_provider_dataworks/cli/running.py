@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
-from airflow_provider_dataworks.cli.commands import BY_NAME, GROUP
+from airflow_provider_dataworks.cli.commands import AIRFLOW, BY_NAME, GOOD, GROUP, NO, NOT_REACHED, REFUSED, USAGE
+from airflow_provider_dataworks.cli.failures import interrupted, unexpected
 from airflow_provider_dataworks.cli.output import Output
 from airflow_provider_dataworks.exceptions import (
     RETRIES_LEFT,
@@ -21,16 +22,11 @@ from airflow_provider_dataworks.exceptions import (
     DIJobWaitTimeout,
     OutsideMaintenanceWindow,
 )
-from airflow_provider_dataworks.values import plain_text
-
-GOOD, NO, USAGE, NOT_REACHED, REFUSED, AIRFLOW, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 _NO_CONNECTION = (
     "Check its name: `airflow connections list` shows those in Airflow's database. Others come from the environment "
     "(AIRFLOW_CONN_...) or a secrets backend, which this shell may not have."
 )
-_UNEXPECTED = "What to do: see whether `airflow info` works here; with --verbose this command shows where it failed."
-_LONGEST_ERROR = 500  # characters
 Runs = Callable[[argparse.Namespace, Output], int]
 
 
@@ -74,7 +70,8 @@ def show_errors(errors: Iterable[DataWorksError], output: Output) -> None:
     for first, *others in kinds.values():
         output.error(text_of(first))
         if others:
-            output.note(f"The same of DI jobs {', '.join(str(error.di_job_id) for error in others)}.")
+            named = ", ".join(str(error.di_job_id) for error in others if error.di_job_id)
+            output.note(f"The same of DI jobs {named}." if named else f"The same {len(others)} more times.")
 
 
 def worst(codes: list[int]) -> int:
@@ -91,33 +88,56 @@ def run(arguments: argparse.Namespace, program: str) -> int:
     :return: its exit code.
     """
     module, _, name = BY_NAME[arguments.subcommand].runs.partition(":")
-    output = Output(program, as_json=getattr(arguments, "output", "table") == "json")
+    as_json = getattr(arguments, "output", "table") == "json"
     # As Airflow's own commands do: else a connection in Airflow's database is not found by a hook outside a task.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     try:
         # What Airflow, or somebody's DAG file, prints as it is imported is no result.
-        with redirect_stdout(sys.stderr), _log_lines(verbose=arguments.verbose):
+        with _results(as_json) as out, redirect_stdout(sys.stderr), _log_lines(verbose=arguments.verbose):
+            output = Output(program, as_json=as_json, out=out)
             command: Runs = getattr(import_module(f"airflow_provider_dataworks.cli.{module}"), name)
             return command(arguments, output)
     except DataWorksError as error:
-        output.error(text_of(error))
+        Output(program).error(text_of(error))
         return exit_code_of(error)
     except CommandError as error:
-        output.error(str(error))
+        Output(program).error(str(error))
         return error.code
     except KeyboardInterrupt:
-        output.error("Interrupted. What was sent to DataWorks until then is not undone.")
-        return INTERRUPTED
+        return interrupted()
     except Exception as error:  # of Airflow and what it stands on, which this package knows by no name
-        if arguments.verbose:
-            raise
-        output.error(f"{type(error).__name__}: {plain_text(str(error), _LONGEST_ERROR)}\n{_UNEXPECTED}")
-        return AIRFLOW
+        return unexpected(error, verbose=arguments.verbose)
 
 
 def run_for_airflow(arguments: argparse.Namespace) -> NoReturn:
     """Run the command that was given to ``airflow``, which knows no exit codes of its commands."""
     sys.exit(run(arguments, f"airflow {GROUP}"))
+
+
+@contextmanager
+def _results(as_json: bool) -> Iterator[TextIO]:
+    """
+    Give where results go: stdout as it is now.
+
+    Where a program reads them, its descriptor leads to stderr meanwhile: a handler of Airflow's logging holds the file
+    itself, and a DAG file may write to it in any way, or start a process that does.
+    """
+    try:
+        descriptor, other = sys.stdout.fileno(), sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):  # closed, or no file at all
+        as_json = False
+    if not as_json:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    kept = os.dup(descriptor)
+    os.dup2(other, descriptor)
+    try:
+        with open(kept, "w", encoding=sys.stdout.encoding, closefd=False) as out:
+            yield out
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_dataworks.cli.arguments import ids
+from airflow_provider_dataworks.cli.commands import GOOD, NO, USAGE
 from airflow_provider_dataworks.cli.jobs import Lag, lags_of, look_at
 from airflow_provider_dataworks.cli.output import YELLOW, Cell, Output
-from airflow_provider_dataworks.cli.running import GOOD, NO, USAGE, CommandError, exit_code_of, show_errors, worst
+from airflow_provider_dataworks.cli.running import CommandError, exit_code_of, show_errors, worst
 from airflow_provider_dataworks.client.config import API_2024
 from airflow_provider_dataworks.client.models import DIJob, JobStatus
 from airflow_provider_dataworks.exceptions import DataWorksError

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_dataworks.cli.arguments import duration, moment, number_of_seconds, whole
+from airflow_provider_dataworks.cli.commands import AIRFLOW, GOOD, NO, USAGE
 from airflow_provider_dataworks.cli.database import windows_of
 from airflow_provider_dataworks.cli.output import GREEN, RED, Output
-from airflow_provider_dataworks.cli.running import AIRFLOW, GOOD, NO, USAGE, CommandError
+from airflow_provider_dataworks.cli.running import CommandError
 from airflow_provider_dataworks.cli.words import span
 from airflow_provider_dataworks.windows import MaintenanceWindow, Opening
 

@@ -99,9 +99,7 @@ def down(session: Session, access: Access, now: datetime, run: tuple[str, str] |
 
     :param run: DAG id and run id, to look at the stops of one run only.
     """
-    found_in = access.dag_ids if run is None else access.dag_ids & {run[0]}
-    found = records.jobs_down(session, dag_ids=found_in, run_id=run[1] if run else None)
-    stops = [stop for stop in found if access.may_read_notes(stop.dag_id)]
+    stops = records.jobs_down(session, dag_ids=_told_of(access, run), run_id=run[1] if run else None)
     runs = {(stop.dag_id, stop.run_id) for stop in stops}
     console, owed = _consoles(session, stops), OwedRestarts(session, runs)
     shown = []
@@ -119,12 +117,7 @@ def maintenances(
     session: Session, access: Access, limit: int = 50, run: tuple[str, str] | None = None
 ) -> list[Maintenance]:
     """Return the reports of the last maintenances, the newest first."""
-    found_in = access.dag_ids if run is None else access.dag_ids & {run[0]}
-    kept = [
-        each
-        for each in records.reports(session, dag_ids=found_in, run_id=run[1] if run else None, limit=limit)
-        if access.may_read_notes(each.dag_id)
-    ]
+    kept = records.reports(session, dag_ids=_told_of(access, run), run_id=run[1] if run else None, limit=limit)
     states = _run_states(session, {(each.dag_id, each.run_id) for each in kept})
     found = []
     for each in kept:
@@ -135,6 +128,12 @@ def maintenances(
         colour = _colour(state, jobs)
         found.append(Maintenance(each.dag_id, each.run_id, at, colour, state, by, approved_by, reason, jobs))
     return found
+
+
+def _told_of(access: Access, run: tuple[str, str] | None) -> frozenset[str]:
+    """Return the DAGs of which the user may read what tasks noted."""
+    dag_ids = access.dag_ids if run is None else access.dag_ids & {run[0]}
+    return frozenset(dag_id for dag_id in dag_ids if access.may_read_notes(dag_id))
 
 
 def windows(session: Session, access: Access) -> list[records.DagWindow]:
@@ -173,8 +172,8 @@ def calls_today(session: Session, access: Access, now: datetime) -> list[Calls]:
     """Return the calls that tasks counted since midnight UTC, by connection."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     sums: dict[str, list[Any]] = {}
-    where = (XCom.key == "dataworks_calls", XCom.timestamp >= midnight - _DAY, *of(XCom.dag_id, access.dag_ids))
-    for row in rows(session, *where):
+    where = (XCom.key == "dataworks_calls", XCom.timestamp >= midnight - _DAY)
+    for row in rows(session, *where, *of(XCom.dag_id, access.dag_ids)):
         if not access.may_read_notes(row.dag_id):
             continue
         counted = row.value if isinstance(row.value, Mapping) else {}

@@ -55,9 +55,9 @@ def run_link(dag_id: str, run_id: str) -> str:
     return f"{dag_link(dag_id)}/runs/{_segment(run_id)}"
 
 
-def task_link(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
-    """Address of a task instance in Airflow."""
-    mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+def task_link(dag_id: str, run_id: str, task_id: str, map_index: int | None = -1) -> str:
+    """Address of a task instance in Airflow; of all of a mapped task where no index is known."""
+    mapped = "/mapped" if map_index is None else f"/mapped/{map_index}" if map_index >= 0 else ""
     return f"{run_link(dag_id, run_id)}/tasks/{_segment(task_id)}{mapped}"
 
 

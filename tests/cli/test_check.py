@@ -129,3 +129,13 @@ def test_bad_input_is_named(say: Say) -> None:
     """With exit code 2."""
     assert "--di-job-id: 'x'" in say("check", "-j", "x").err
     assert "--project-id: 0" in say("check", "-p", "0").err
+
+
+def test_a_key_that_may_only_work_on_jobs_is_good(say: Say, emulator: Emulator) -> None:
+    """Tasks need no ListProjects."""
+    emulator.inject({"operation": "ListProjects", "times": None, "error": {"status": 403, "code": "Forbidden.RAM"}})
+
+    said = say("check", "-o", "json")
+
+    assert (said.code, answers(said)["key is good"], answers(said)["may list workspaces"]) == (0, "yes", "unknown")
+    assert answers(said)["may list DI jobs"] == "yes"

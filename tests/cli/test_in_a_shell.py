@@ -158,13 +158,38 @@ def test_a_reader_who_has_seen_enough_ends_no_restart(run: Run, emulator: Emulat
 
 def test_what_nobody_expected_is_no_traceback(run: Run, emulator: Emulator) -> None:
     """Nor a no: a script that asks whether all is well gets another code; --verbose shows where it failed."""
-    away = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+nodriver://x:secret@nowhere/x"}
+    for address in ("postgresql+nodriver://x:hush@nowhere/x", "garbage:hush"):
+        for words in (("down", "--offline"), ("explain", "throttled"), ("restart", "7", "--yes")):
+            said = run(*MODULE, *words, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=address)
 
-    said = run(*MODULE, "down", "--offline", **away)
+            assert said.returncode in (0, 5), (address, words, said.stderr)
+            assert "Traceback" not in said.stderr, (address, words)
+            assert "hush" not in said.stderr + said.stdout
+    assert "with --verbose this command shows where it failed" in said.stderr
+    verbose = run(*MODULE, "down", "--offline", "-v", AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="garbage")
+    assert (verbose.returncode, "Traceback" in verbose.stderr) == (5, True)
 
-    assert said.returncode == 5, said.stderr
-    assert "Traceback" not in said.stderr
-    assert "secret" not in said.stderr + said.stdout
+
+def test_json_is_all_that_a_program_reads(run: Run, emulator: Emulator, tmp_path: Path) -> None:
+    """Whatever a DAG file prints, logs, or has another process write."""
+    dag = tmp_path / "dag.py"
+    dag.write_text(
+        "import logging, os, sys\n"
+        "from datetime import datetime\n"
+        "from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator\n"
+        "from airflow_provider_dataworks.version_compat import DAG\n"
+        "logging.getLogger(__name__).warning('logged')\n"
+        "print('printed')\n"
+        "print('written', file=sys.__stdout__, flush=True)\n"
+        "os.system('echo by another process')\n"
+        "with DAG('loud', schedule=None, start_date=datetime(2026, 1, 1)):\n"
+        f"    StopDIJobOperator(task_id='stop', di_job_id={JOB})\n"
+    )
+
+    said = run(*MODULE, "plan", "loud", "-f", dag, "-o", "json")
+
+    assert json.loads(said.stdout)["dag_id"] == "loud"
+    assert "by another process" in said.stderr
 
 
 def test_nobody_at_the_keyboard(run: Run, emulator: Emulator) -> None:

@@ -139,3 +139,31 @@ def test_a_job_that_is_not_there(say: Say, emulator: Emulator, write: Write) -> 
     assert said.code == 4
     assert "DI job 99 is not known" in said.out
     assert "explain no-such-job" in said.err
+
+
+@pytest.mark.parametrize(
+    "expanded",
+    ['expand(dataworks_conn_id=["a", "b"])', 'expand_kwargs([{"dataworks_conn_id": "a"}, {"dataworks_conn_id": "b"}])'],
+)
+def test_a_connection_of_each_mapped_instance_is_known_in_the_run_only(
+    say: Say, emulator: Emulator, write: Write, expanded: str
+) -> None:
+    """Another one would show another job."""
+    text = f'with DAG("mapped", **ARGUMENTS):\n    StopDIJobOperator.partial(task_id="s", di_job_id={JOB}).{expanded}\n'
+
+    said = say("plan", "mapped", "-f", write(text))
+
+    assert "Its connection is known when the run begins only" in said.out
+    assert emulator.calls == []
+
+
+def test_a_duration_that_is_a_template_is_known_in_the_run_only(say: Say, write: Write) -> None:
+    """It is no reason for a traceback."""
+    text = f"""
+with DAG("templated", params={{"left": 7}}, **ARGUMENTS):
+    StopDIJobOperator(task_id="s", di_job_id={JOB}, window=WINDOW, min_remaining="{{{{ params.left }}}}")
+"""
+    said = say("plan", "templated", "-f", write(text))
+
+    assert said.code in (0, 1)
+    assert f"DI job {JOB} is Running: would be stopped" in said.out

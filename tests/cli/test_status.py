@@ -192,3 +192,31 @@ def test_a_status_that_is_none_is_named(say: Say, emulator: Emulator, option: st
 
     emulator.set_status(8, "Suspended")
     assert say("status", option, "suspended", "--no-lag").code in (0, 1)
+
+
+def test_one_job_without_metrics_hides_no_other_lag(say: Say, emulator: Emulator) -> None:
+    """What every job would be refused is asked once."""
+    emulator.inject(
+        {"operation": "ListDIJobMetrics", "times": 1, "error": {"status": 400, "code": "InvalidParameter"}},
+    )
+    said = say("status", 8, JOB)
+    assert "30 s" in said.out
+    assert "Lag unknown: ListDIJobMetrics of DI job 8 failed" in said.err
+
+    emulator.inject({"operation": "ListDIJobMetrics", "times": None, "error": {"status": 403, "code": "Forbidden.RAM"}})
+    before = len(emulator.calls)
+    assert say("status", 8, JOB).out.count("unknown") == 2
+    assert [call.operation for call in emulator.calls[before:]].count("ListDIJobMetrics") == 1
+
+
+def test_a_wrong_field_of_the_connection_is_said_once(
+    say: Say, emulator: Emulator, connect: Callable[..., None]
+) -> None:
+    """It is no fault of any job."""
+    connect(max_qps="fast")
+
+    said = say("status", JOB, 7, 8)
+
+    assert said.code == 2
+    assert said.err.count("'fast' is not a number") == 1
+    assert "The same" not in said.err

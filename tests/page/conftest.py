@@ -23,10 +23,12 @@ class Users:
 
     :param dags: the DAGs that each user may read.
     :param without_xcoms: users that may read DAGs and runs, and no XComs.
+    :param notes_hidden: DAGs of which nobody may read XComs.
     """
 
     dags: dict[str, set[str]] = field(default_factory=dict)
     without_xcoms: set[str] = field(default_factory=set)
+    notes_hidden: set[str] = field(default_factory=set)
 
     def get_authorized_dag_ids(self, *, user: str, method: str) -> set[str]:
         """Answer as Airflow's auth managers do."""
@@ -36,7 +38,7 @@ class Users:
     def is_authorized_dag(self, *, method: str, access_entity: Any, details: Any, user: str) -> bool:
         """Answer as Airflow's auth managers do."""
         assert (method, access_entity.name) == ("GET", "XCOM")
-        return details.id in self.dags[user] and user not in self.without_xcoms
+        return details.id in self.dags[user] and user not in self.without_xcoms and details.id not in self.notes_hidden
 
 
 @pytest.fixture
@@ -68,8 +70,8 @@ def ask(empty: None, users: Users, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     airflow.mount("/dataworks", page)
     with TestClient(airflow, raise_server_exceptions=False) as client:
 
-        def get(path: str = "", user: str | None = None) -> Any:
+        def get(path: str = "", user: str | None = None, method: str = "GET") -> Any:
             page.dependency_overrides = {} if user is None else {get_user: lambda: user}
-            return client.get(f"/team/airflow/dataworks/{path}")
+            return client.request(method, f"/team/airflow/dataworks/{path}")
 
         yield get

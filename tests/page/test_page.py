@@ -133,7 +133,7 @@ def test_what_is_down_says_all_that_is_known(ask: Ask, rows: Rows) -> None:
         "(up_for_retry)",
         "eve",
         'href="https://dataworks.console.aliyun.com/"',
-        "no task of this run",
+        "no StartDIJobOperator of this run",
     ):
         assert part in text, part
 
@@ -188,6 +188,44 @@ def test_reports_are_green_or_red(ask: Ask, rows: Rows) -> None:
     assert "1 of 2 still off" in text
     assert "1 on again" in text
     assert "15 min" in text
+
+
+def test_what_may_not_be_read_hides_nothing_that_may(ask: Ask, rows: Rows, users: Any) -> None:
+    """However many reports of another DAG are newer."""
+    users.dags["ann"].add("secret")
+    users.notes_hidden = {"secret"}
+    rows.maintenance("orders", "r1", some_days_ago(9))
+    for number in range(60):
+        rows.maintenance("secret", f"s{number}", some_days_ago(1), job_id=4711)
+    rows.write()
+    text = ask("maintenances", "ann").text
+
+    assert "runs/r1" in text
+    assert "4711" not in text
+
+
+def test_an_owed_restart_of_a_fleet_is_linked_by_its_index(ask: Ask, rows: Rows) -> None:
+    """Airflow has no page of a mapped task without one, but of all of them."""
+    now = datetime.now(UTC)
+    for run_id, indexes, place in (("same", (0, 1), 1), ("others", (3, 4), 1)):
+        rows.run("orders", run_id, now, "running")
+        note = {"di_job_id": 11 + len(run_id), "status_before": "Running", "at": now.timestamp()}
+        rows.task("orders", run_id, "stop", "success", now, place, dataworks_stop=note)
+        for index in indexes:
+            rows.task("orders", run_id, "restart", "queued", now, index)
+    rows.write()
+    text = ask("", "ann").text
+
+    assert 'href="../dags/orders/runs/same/tasks/maintenance.restart/mapped/1"' in text
+    assert 'href="../dags/orders/runs/others/tasks/maintenance.restart/mapped"' in text
+
+
+def test_a_question_of_another_kind_is_no_fault_of_the_server(ask: Ask, rows: Rows) -> None:
+    """So nobody is sent to its log."""
+    answer = ask("maintenances", "ann", method="POST")
+
+    assert answer.status_code == 405
+    assert "log of Airflow" not in answer.text
 
 
 def test_a_report_that_somebody_has_edited_breaks_no_page(ask: Ask, rows: Rows) -> None:
