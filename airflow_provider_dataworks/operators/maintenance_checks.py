@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 _OVER = frozenset(("success", "failed", "skipped", "upstream_failed", "removed"))
 _RUNS = ("Running", "Finished")
 _WELL = {"success", "skipped"}
-_FAILED = frozenset(("failed", "upstream_failed"))
+FAILED = frozenset(("failed", "upstream_failed"))
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class RestartOutcomeOperator(BaseOperator):
         told = [each for each in found or () if isinstance(each, Mapping)]
         why = {note.di_job_id: plain_text(str(each.get("why")), 300) for each in told if (note := Note.read(each))}
         # A restart that was killed, or marked as failed, tells nothing; nor does any where results are not kept.
-        any_failed = any(state in _FAILED for state in states_of(context, self.started_by))
+        any_failed = any(state in FAILED for state in states_of(context, self.started_by))
         unknown = "it runs, but no restart tells that it is well, and one has failed"
         return {job_id: why.get(job_id, unknown) for job_id in job_ids if job_id in why or any_failed}
 

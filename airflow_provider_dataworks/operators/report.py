@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
-from airflow_provider_dataworks.operators._request_note import Note
+from airflow_provider_dataworks.operators._request_note import Note, states_of
 from airflow_provider_dataworks.operators._steps import UNPROVEN
-from airflow_provider_dataworks.operators.maintenance_checks import read_ids, refuse_failed_tasks
+from airflow_provider_dataworks.operators.maintenance_checks import FAILED, read_ids, refuse_failed_tasks
 from airflow_provider_dataworks.operators.report_table import alarm_lines, table
 from airflow_provider_dataworks.operators.silenced_rules import NOTE, RESTORED, known_rules
 from airflow_provider_dataworks.retries import explained
@@ -114,6 +114,7 @@ class MaintenanceReportOperator(BaseOperator):
                     **_by_job(pull(task_ids=self.started_by, key=UNPROVEN)),
                     **_by_job(pull(task_ids=self.started_by)),
                 },
+                any(state in FAILED for state in states_of(context, self.started_by)),
             )
             seen = _SeenByDataWorks(hook)
             jobs = [_of_job(seen, job_id, told) for job_id in read_ids(self.di_job_ids)]
@@ -184,11 +185,16 @@ class MaintenanceReportOperator(BaseOperator):
 
 @dataclass(frozen=True)
 class _Told:
-    """What the tasks of a run told of each job: notes of stops, results of stops, results of restarts."""
+    """
+    What the tasks of a run told of each job: notes of stops, results of stops, results of restarts.
+
+    :param any_failed: whether a restart has failed.
+    """
 
     notes: Mapping[int, Mapping[str, Any]]
     stops: Mapping[int, Mapping[str, Any]]
     starts: Mapping[int, Mapping[str, Any]]
+    any_failed: bool
 
 
 def _of_job(seen: _SeenByDataWorks, job_id: int, told: _Told) -> dict[str, Any]:
@@ -200,7 +206,7 @@ def _of_job(seen: _SeenByDataWorks, job_id: int, told: _Told) -> dict[str, Any]:
     down = None if asked is None or running is None else max(0.0, running - asked)
     found = {
         "di_job_id": job_id,
-        "outcome": _outcome(start, seen, job_id) if is_stopped else "not stopped",
+        "outcome": _outcome(start, seen, job_id, told.any_failed) if is_stopped else "not stopped",
         "stopped_at": _text_of(asked),
         "running_at": _text_of(running),
         "caught_up_at": _text_of(_moment_of(start.get("caught_up_at"))),
@@ -215,14 +221,14 @@ def _of_job(seen: _SeenByDataWorks, job_id: int, told: _Told) -> dict[str, Any]:
     return found if asked is None else {**found, **seen.of(job_id, asked)}
 
 
-def _outcome(start: Mapping[str, Any], seen: _SeenByDataWorks, job_id: int) -> str:
-    # A restart that was killed tells nothing: then the job may run all the same.
+def _outcome(start: Mapping[str, Any], seen: _SeenByDataWorks, job_id: int, any_failed: bool) -> str:
+    # A restart that was killed tells nothing, nor does any where results are not kept: the job may run all the same.
     status = start.get("status") or seen.status(job_id)
     if status is None:
         return "NOT KNOWN"
     if status not in _RUNS:
         return "NOT RUNNING"
-    if "why" in start or not start:
+    if "why" in start or (any_failed and not start):
         return "NOT PROVEN"
     if start.get("caught_up_at"):
         return "idle" if start.get("idle") is True else "caught up"
