@@ -214,12 +214,13 @@ def test_it_says_what_became_of_each_alarm_rule(report: Callable[..., Any], logg
 
     told = [(rule["rule_id"], rule["outcome"], rule["off"]) for rule in job["alarms"]]
     assert told == [(1, "changed", False), (2, "edited", True), (3, "gone", False), (4, "off", True)]
-    lines = [line.partition("Alarms of DI job ")[2].partition(" [")[0].strip() for line in logged().splitlines()]
-    assert [line for line in dict.fromkeys(lines) if line] == [
-        f"{JOB}: 1 (Delay): silenced, and on again",
-        f"{JOB}: 2 (Delay), 4 (Delay): STILL OFF",
-        f"{JOB}: 3 (Delay): deleted by somebody meanwhile",
-    ]
+    text = logged()
+    for line in (
+        "1 (Delay): silenced, and on again",
+        "2 (Delay), 4 (Delay): STILL OFF",
+        "3 (Delay): deleted by somebody meanwhile",
+    ):
+        assert f"Alarms of DI job {JOB}: {line}" in text
 
 
 def test_a_job_of_which_no_restart_tells_is_looked_at(report: Callable[..., Any], emulator: Emulator) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import insert, select
-from stored import WRITTEN, keep_dag, session_of_database, set_dag
+from stored import WRITTEN, keep_dag, session_of_database, set_dag, xcom_value
 
 from airflow_provider_dataworks.maintenance import DIJobMaintenance
 from airflow_provider_dataworks.version_compat import DAG
@@ -133,6 +133,7 @@ class Rows:
             session.execute(insert(WRITTEN.__table__), [self._stored(row, ids) for row in self._xcoms])
 
     def _stored(self, row: dict[str, Any], ids: dict[tuple[str, str], int]) -> dict[str, Any]:
+        row = {**row, "value": xcom_value(row["value"])}
         if not hasattr(WRITTEN, "task_instance_id"):
             return {**row, "dag_run_id": ids[row["dag_id"], row["run_id"]]}
         task = (row["dag_id"], row["run_id"], row["task_id"], row["map_index"])

@@ -41,13 +41,18 @@ def keep_dag(dag: Any) -> None:
     SerializedDagModel.write_dag(dag)
 
 
+def xcom_value(value: object) -> object:
+    """Return what the column of an XCom holds for a value: text in bytes before Airflow 3."""
+    return json.dumps(value).encode() if KEPT_AS_BYTES else value
+
+
 def set_xcom(value: object, *, key: str, **task: Any) -> None:
     """
     Replace an XCom that is there, as a person does by the API; of a custom backend it may be any text.
 
     :param task: columns of its task instance; of each that they find.
     """
-    stored = json.dumps(value).encode() if KEPT_AS_BYTES else value
+    stored = xcom_value(value)
     with session_of_database() as session:
         found = update(WRITTEN).where(WRITTEN.key == key, *_of_task(task)).values(value=stored)
         assert session.execute(found.execution_options(synchronize_session=False)).rowcount >= 1
