@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,15 +13,17 @@ from command_line import Say
 from dag_runs import database, run_dag
 from emulated import JOB, connect, emulator
 from emulated import real_clock as clock
-from page_rows import Rows
+from page_rows import Rows, keep_maintenance
 from stored import drop_xcoms, empty_database, forget_notes, keep_dag, session_of_database
 
 from airflow_provider_dataworks.emulator import Emulator
 from airflow_provider_dataworks.operators.dataworks import StopDIJobOperator
 from airflow_provider_dataworks.version_compat import DAG
+from airflow_provider_dataworks.windows import MaintenanceWindow
 
 __all__ = ["clock", "connect", "emulator"]
 
+WINDOW = MaintenanceWindow("0 2 * * SUN", timedelta(hours=3), "Asia/Shanghai")
 QUICK = ("--healthy-for", "0", "--poll-interval", "0.1")
 
 
@@ -154,6 +156,7 @@ def test_a_run_that_goes_on_restarts_its_jobs_where_a_task_of_it_will(
 ) -> None:
     """A restart that has failed is no promise."""
     emulator.set_status(JOB, "Stopped")
+    keep_maintenance("orders", WINDOW)
     rows = Rows()
     rows.maintenance("orders", "r1", datetime.now(UTC), is_down=True, restart=restart, state="running", job_id=JOB)
     rows.write()
@@ -174,6 +177,7 @@ def test_a_job_that_two_connections_stopped_is_started_once(
     """They lead to the same place."""
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", os.environ["AIRFLOW_CONN_DATAWORKS_DEFAULT"])
     emulator.add_job(JOB, "Stopped", start_seconds=5)
+    keep_maintenance("orders", WINDOW)
     rows = Rows()
     for run_id, conn_id in (("r1", "dataworks_default"), ("r2", "other")):
         note = {"di_job_id": JOB, "status_before": "Running", "at": time.time(), "conn_id": conn_id}
