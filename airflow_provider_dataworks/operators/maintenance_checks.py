@@ -209,13 +209,14 @@ class RestartOutcomeOperator(BaseOperator):
 
     def _unproven(self, context: Context, job_ids: list[int]) -> dict[int, str]:
         """Return the jobs that run and of which no restart tells that they are well, where one has failed, and why."""
+        if not any(state in FAILED for state in states_of(context, self.started_by)):
+            return {}  # a person who marks a restart as done leaves its note behind
         found = context["ti"].xcom_pull(task_ids=self.started_by, key=UNPROVEN)
         told = [each for each in found or () if isinstance(each, Mapping)]
         why = {note.di_job_id: plain_text(str(each.get("why")), 300) for each in told if (note := Note.read(each))}
         # A restart that was killed, or marked as failed, tells nothing; nor does any where results are not kept.
-        any_failed = any(state in FAILED for state in states_of(context, self.started_by))
         unknown = "it runs, but no restart tells that it is well, and one has failed"
-        return {job_id: why.get(job_id, unknown) for job_id in job_ids if job_id in why or any_failed}
+        return {job_id: why.get(job_id, unknown) for job_id in job_ids}
 
     def _started(self, context: Context) -> set[int]:
         """Return the jobs of restarts that saw them run; nothing is known of the others."""

@@ -106,15 +106,16 @@ class MaintenanceReportOperator(BaseOperator):
         """Make the report, log it and hand it on; see the class."""
         with explained(context):
             hook, pull = hook_of(self.dataworks_conn_id), context["ti"].xcom_pull
+            any_failed = any(state in FAILED for state in states_of(context, self.started_by))
             told = _Told(
                 _by_job(pull(task_ids=self.stopped_by, key="dataworks_stop")),
                 _by_job(pull(task_ids=self.stopped_by)),
-                # What a restart that failed has told of its job, where it returned nothing.
+                # What a restart that failed has told of its job. One that a person marked as done leaves it behind, too.
                 {
-                    **_by_job(pull(task_ids=self.started_by, key=UNPROVEN)),
+                    **(_by_job(pull(task_ids=self.started_by, key=UNPROVEN)) if any_failed else {}),
                     **_by_job(pull(task_ids=self.started_by)),
                 },
-                any(state in FAILED for state in states_of(context, self.started_by)),
+                any_failed,
             )
             seen = _SeenByDataWorks(hook)
             jobs = [_of_job(seen, job_id, told) for job_id in read_ids(self.di_job_ids)]

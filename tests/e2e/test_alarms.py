@@ -151,7 +151,8 @@ def test_no_reason_and_no_preflight_touch_nothing(
     emulator: Emulator, job: int, begin: Callable[..., Run], start_run: Callable[..., Run]
 ) -> None:
     """A run without a reason, one whose preflight cannot ask, and one whose preflight says no."""
-    emulator.inject({"operation": "ListDIJobMetrics", "job_id": job, "times": None, "error": {"status": 403}})
+    refusal = {"status": 403, "code": "Forbidden.RAM"}
+    emulator.inject({"operation": "ListDIJobMetrics", "job_id": job, "times": None, "error": refusal})
     runs = {
         "without a reason": start_run("e2e_alarms", job=job),
         "cannot ask": begin("e2e_alarms_strict", job=job),

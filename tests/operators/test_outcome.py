@@ -76,6 +76,7 @@ def test_a_restart_that_failed_is_red_though_its_job_runs(outcome: Callable[...,
         # Airflow keeps no results; a person has marked the restart of a job that they started themselves.
         ({"states": ["success", "success"]}, None),
         ({"results": [JOB], "states": ["success", "success"]}, None),
+        ({"results": [JOB], "unproven": unproven, "states": ["success", "success"]}, None),
         ({"results": [JOB, OTHER], "states": ["success", "failed"]}, None),
     )
     missed = []
