@@ -110,7 +110,7 @@ class MaintenanceReportOperator(BaseOperator):
             told = _Told(
                 _by_job(pull(task_ids=self.stopped_by, key="dataworks_stop")),
                 _by_job(pull(task_ids=self.stopped_by)),
-                # What a restart that failed has told of its job. One that a person marked as done leaves it behind, too.
+                # What a restart that failed told of its job; one that a person marked as done leaves it behind, too.
                 {
                     **(_by_job(pull(task_ids=self.started_by, key=UNPROVEN)) if any_failed else {}),
                     **_by_job(pull(task_ids=self.started_by)),
