@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 from airflow_provider_dataworks.operators._request_note import jobs_stopped, was_cleared
 from airflow_provider_dataworks.operators._shared_look import status_or_error
+from airflow_provider_dataworks.operators.maintenance_checks import RUNS
 from airflow_provider_dataworks.operators.silenced_rules import NOTE, alarms_off, known_rules
 
 if TYPE_CHECKING:
     from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
-
-_RUNS = ("Running", "Finished")
 
 
 def left_undone(
@@ -44,7 +43,7 @@ def left_undone(
     task_instance, ids, stops, silences = context["ti"], set(di_job_ids), list(stopped_by), list(silenced_by)
     stopped = jobs_stopped(task_instance, stops) if stops else set()
     statuses = {job_id: status_or_error(hook, job_id) for job_id in sorted(ids & stopped)}
-    found = [f"DI job {job_id} is {status}" for job_id, status in statuses.items() if status not in _RUNS]
+    found = [f"DI job {job_id} is {status}" for job_id, status in statuses.items() if status not in RUNS]
     noted = known_rules(task_instance.xcom_pull(task_ids=silences, key=NOTE) if silences else ())
     for job_id in sorted(ids & {job_id for job_id, _ in noted}):
         try:

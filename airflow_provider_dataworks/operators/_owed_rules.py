@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataworks.exceptions import DataWorksUnavailable
 from airflow_provider_dataworks.operators._request_note import run_goes_on, states_of, was_cleared
+from airflow_provider_dataworks.operators.maintenance_checks import RUNS
 from airflow_provider_dataworks.operators.silenced_rules import SilencedRule, not_known, remembered_rules, run_of
 from airflow_provider_dataworks.values import plain_text
 
@@ -91,7 +92,7 @@ class _Others:
     @cached_property
     def job_runs(self) -> bool:
         """Whether the job runs."""
-        return str(self._hook.get_di_job(self._job_id).status) in ("Running", "Finished")
+        return str(self._hook.get_di_job(self._job_id).status) in RUNS
 
     def goes_on(self, rule: SilencedRule) -> bool:
         """Say whether the run that switched a rule off is not over."""

@@ -40,7 +40,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 _OVER = frozenset(("success", "failed", "skipped", "upstream_failed", "removed"))
-_RUNS = ("Running", "Finished")
+RUNS = ("Running", "Finished")
 _WELL = {"success", "skipped"}
 FAILED = frozenset(("failed", "upstream_failed"))
 
@@ -221,14 +221,14 @@ class RestartOutcomeOperator(BaseOperator):
     def _started(self, context: Context) -> set[int]:
         """Return the jobs of restarts that saw them run; nothing is known of the others."""
         results = context["ti"].xcom_pull(task_ids=self.started_by)
-        seen = (each for each in results or () if isinstance(each, Mapping) and each.get("status") in _RUNS)
+        seen = (each for each in results or () if isinstance(each, Mapping) and each.get("status") in RUNS)
         return {note.di_job_id for note in map(Note.read, seen) if note}
 
     def _down(self, job_ids: list[int]) -> dict[int, str]:
         """Look at the jobs of which no restart tells: a person may have started them, or results are not kept."""
         hook = hook_of(self.dataworks_conn_id)
         found = {job_id: status_or_error(hook, job_id) for job_id in job_ids}
-        return {job_id: status for job_id, status in found.items() if status not in _RUNS}
+        return {job_id: status for job_id, status in found.items() if status not in RUNS}
 
 
 def refuse_failed_tasks(context: Mapping[str, Any], task_ids: Iterable[str], dataworks_conn_id: str) -> None:

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataworks.exceptions import DataWorksError, DataWorksPermanentError, catalog_kwargs
+from airflow_provider_dataworks.exceptions import DataWorksPermanentError, catalog_kwargs
 from airflow_provider_dataworks.operators._base import hook_of
 from airflow_provider_dataworks.operators._request_note import Note, states_of
+from airflow_provider_dataworks.operators._seen_by_dataworks import SeenByDataWorks, short_text
 from airflow_provider_dataworks.operators._steps import UNPROVEN
-from airflow_provider_dataworks.operators.maintenance_checks import FAILED, read_ids, refuse_failed_tasks
+from airflow_provider_dataworks.operators.maintenance_checks import FAILED, RUNS, read_ids, refuse_failed_tasks
 from airflow_provider_dataworks.operators.report_table import alarm_lines, table
 from airflow_provider_dataworks.operators.silenced_rules import NOTE, RESTORED, known_rules
 from airflow_provider_dataworks.retries import explained
-from airflow_provider_dataworks.values import checked, finite_number, optional, plain_text, seconds, whole_number
+from airflow_provider_dataworks.values import checked, finite_number, optional, seconds, whole_number
 from airflow_provider_dataworks.version_compat import BaseOperator
 
 try:
@@ -26,19 +27,11 @@ except ImportError:  # before Airflow 3.2
     from airflow.stats import Stats
 
 if TYPE_CHECKING:
-    from airflow_provider_dataworks.client.diagnostics import JobEvent
-    from airflow_provider_dataworks.hooks.dataworks import DataWorksHook
     from airflow_provider_dataworks.version_compat import Context
 
 log = logging.getLogger(__name__)
 
-_BEFORE = 900  # seconds before a stop in which the last sample of the lag is looked for
 _LATEST = 253_402_300_000.0  # epoch seconds of the year 9999
-_RUNS = ("Running", "Finished")
-_LONGEST = 300  # characters of a reason or a name
-_MOST_EVENTS = 10  # of a kind and job
-_KINDS = ("DDL", "Failover")
-_DELAY = "delayTime"
 _REPORT = "dataworks_report"  # key of an XCom
 _STILL_OFF = {"outcome": "off", "off": True}  # of a rule that no task has told to be on again
 
@@ -117,7 +110,7 @@ class MaintenanceReportOperator(BaseOperator):
                 },
                 any_failed,
             )
-            seen = _SeenByDataWorks(hook)
+            seen = SeenByDataWorks(hook)
             jobs = [_of_job(seen, job_id, told) for job_id in read_ids(self.di_job_ids)]
             alarms = self._alarms(pull)
             for job in jobs:
@@ -145,10 +138,10 @@ class MaintenanceReportOperator(BaseOperator):
         return {
             "dag_id": context["ti"].dag_id,
             "run_id": context["ti"].run_id,
-            "by": _name(getattr(run, "triggering_user_name", None)) or _name(getattr(run, "run_type", None)),
-            "approved_by": _name(who.get("name") or who.get("id")) if isinstance(who, Mapping) else None,
+            "by": short_text(getattr(run, "triggering_user_name", None)) or short_text(getattr(run, "run_type", None)),
+            "approved_by": short_text(who.get("name") or who.get("id")) if isinstance(who, Mapping) else None,
             # Of a native template it may be a number.
-            "reason": None if self.reason is None else _name(str(self.reason)),
+            "reason": None if self.reason is None else short_text(str(self.reason)),
         }
 
     def _hand_on(self, report: dict[str, Any]) -> None:
@@ -168,7 +161,7 @@ class MaintenanceReportOperator(BaseOperator):
             for told in (each for each in listed if isinstance(each, Mapping)):
                 rule_id, job_id = (whole_number(told.get(name)) for name in ("rule_id", "di_job_id"))
                 if rule_id is not None and job_id is not None:
-                    facts = {"metric": _name(told.get("metric")), "outcome": _name(told.get("outcome"))}
+                    facts = {"metric": short_text(told.get("metric")), "outcome": short_text(told.get("outcome"))}
                     found[job_id, rule_id] = {"rule_id": rule_id, **facts, "off": told.get("off") is True}
         by_job: dict[int, list[dict[str, Any]]] = {}
         for (job_id, _), rule in sorted(found.items()):
@@ -198,7 +191,7 @@ class _Told:
     any_failed: bool
 
 
-def _of_job(seen: _SeenByDataWorks, job_id: int, told: _Told) -> dict[str, Any]:
+def _of_job(seen: SeenByDataWorks, job_id: int, told: _Told) -> dict[str, Any]:
     noted = Note.read(told.notes.get(job_id, {}))
     stop, start = told.stops.get(job_id, {}), told.starts.get(job_id, {})
     is_stopped = noted is not None and not noted.withdrawn
@@ -214,20 +207,20 @@ def _of_job(seen: _SeenByDataWorks, job_id: int, told: _Told) -> dict[str, Any]:
         "downtime": down,
         "lag_before": None,
         "lag_after": finite_number(start.get("lag"), 0, 1e9),
-        "stop_request_id": _name(stop.get("request_id")) or (noted.request_id if noted else None),
-        "start_request_id": _name(start.get("request_id")),
+        "stop_request_id": short_text(stop.get("request_id")) or (noted.request_id if noted else None),
+        "start_request_id": short_text(start.get("request_id")),
         "events": [],
         "more_events": 0,
     }
     return found if asked is None else {**found, **seen.of(job_id, asked)}
 
 
-def _outcome(start: Mapping[str, Any], seen: _SeenByDataWorks, job_id: int, any_failed: bool) -> str:
+def _outcome(start: Mapping[str, Any], seen: SeenByDataWorks, job_id: int, any_failed: bool) -> str:
     # A restart that was killed tells nothing, nor does any where results are not kept: the job may run all the same.
     status = start.get("status") or seen.status(job_id)
     if status is None:
         return "NOT KNOWN"
-    if status not in _RUNS:
+    if status not in RUNS:
         return "NOT RUNNING"
     if "why" in start or (any_failed and not start):
         return "NOT PROVEN"
@@ -236,67 +229,10 @@ def _outcome(start: Mapping[str, Any], seen: _SeenByDataWorks, job_id: int, any_
     return str(status).lower()
 
 
-class _SeenByDataWorks:
-    """Tells of jobs what only DataWorks knows, and asks nothing more once it is away: the report is not held up."""
-
-    def __init__(self, hook: DataWorksHook) -> None:
-        self._hook, self._is_away = hook, False
-
-    def status(self, job_id: int) -> str | None:
-        """Return the status of a job of which no task tells."""
-        if self._is_away:
-            return None
-        try:
-            return str(self._hook.get_di_job(job_id).status)
-        except DataWorksError as error:
-            self._note(job_id, "The status", error)
-            return None
-
-    def of(self, job_id: int, asked: float) -> dict[str, Any]:
-        """Return the lag before the stop and what happened since, as far as DataWorks tells."""
-        found: dict[str, Any] = {}
-        if self._is_away:
-            return found
-        try:
-            samples = self._hook.job_metrics(job_id, (_DELAY,), start=asked - _BEFORE, end=asked).get(_DELAY, ())
-            found["lag_before"] = finite_number(samples[-1].value, 0, 1e9) if samples else None
-            events = self._hook.job_events(job_id, kinds=_KINDS, start=asked, end=self._hook.now())
-            shown = [event for kind in _KINDS for event in _some(events, kind)]
-            found["events"] = [_shown(event) for event in shown]
-            found["more_events"] = len(events) - len(shown)
-        except DataWorksError as error:
-            self._note(job_id, "Lag or events", error)
-        return found
-
-    def _note(self, job_id: int, what: str, error: DataWorksError) -> None:
-        self._is_away = error.retryable
-        rest = " Nothing is asked of the jobs behind it." if self._is_away else ""
-        log.info("%s of DI job %s cannot be had: %s%s", what, job_id, error.summary, rest)
-
-
-def _some(events: Sequence[JobEvent], kind: str) -> list[JobEvent]:
-    return [event for event in events if event.kind == kind][:_MOST_EVENTS]
-
-
-def _shown(event: JobEvent) -> dict[str, Any]:
-    return {
-        "kind": event.kind,
-        "at": event.at,
-        "action": event.action,
-        "table": _name(event.source_table),
-        "text": _name(event.sql or event.message),
-    }
-
-
 def _by_job(values: Any) -> dict[int, Mapping[str, Any]]:
     """Return what tasks noted or returned, by the job it is about; anything else is left out."""
     found = [each for each in values or () if isinstance(each, Mapping)]
     return {note.di_job_id: each for each in found if (note := Note.read(each)) is not None}
-
-
-def _name(value: object) -> str | None:
-    text = getattr(value, "value", value)
-    return plain_text(text, _LONGEST).strip() or None if isinstance(text, str) else None
 
 
 def _moment_of(text: object) -> float | None:
