@@ -94,12 +94,15 @@ class LocalAirflow(AirflowRest):
             "AIRFLOW__CORE__PARALLELISM": str(parallelism),
             # No login: only this machine can reach it, and only while it runs.
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            # SQLite lets one process write at a time; by default the others give up after 5 s, too soon on a busy machine.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=60",
             # The default host is 0.0.0.0; workers find the API through base_url.
             "AIRFLOW__API__HOST": LOOPBACK,
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.base_url,
             "AIRFLOW__API__WORKERS": "1",
+            # A request that failed says why.
+            "AIRFLOW__API__EXPOSE_STACKTRACE": "True",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             # Defaults suit a cluster under load; these save about 4 s a DAG run here.
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",

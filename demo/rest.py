@@ -10,6 +10,9 @@ from urllib.parse import quote
 
 from demo.processes import LOOPBACK
 
+# Seconds for an answer: longer than an API server waits for its database.
+_TIMEOUT = 90
+
 
 class LogLine(NamedTuple):
     """One line of a task's log; of an exception it has type and text, not the frames."""
@@ -22,7 +25,7 @@ class RestProblem(Exception):
     """The API server refused a request; `status` is the HTTP status."""
 
     def __init__(self, status: int, text: str) -> None:
-        super().__init__(f"HTTP {status}: {text[:300]}")
+        super().__init__(f"HTTP {status}: {text[:2000]}")
         self.status = status
 
 
@@ -39,7 +42,7 @@ class AirflowRest:
         self._token: str | None = None
 
     def _request(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=30)
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=_TIMEOUT)
         try:
             payload = None if body is None else json.dumps(body)
             connection.request(method, path, payload, {"Content-Type": "application/json", **headers})
