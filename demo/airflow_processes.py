@@ -94,7 +94,7 @@ class LocalAirflow(AirflowRest):
             "AIRFLOW__CORE__PARALLELISM": str(parallelism),
             # No login: only this machine can reach it, and only while it runs.
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            # SQLite lets one process write at a time; by default the others give up after 5 s, too soon on a busy machine.
+            # SQLite lets one process write at a time; by default the others give up after 5 s, as a busy machine shows.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=60",
             # The default host is 0.0.0.0; workers find the API through base_url.
             "AIRFLOW__API__HOST": LOOPBACK,
