@@ -12,6 +12,7 @@ from airflow_provider_dataworks.emulator import Emulator
 
 pytestmark = pytest.mark.e2e
 
+FORBIDDEN = {"times": None, "error": {"status": 403, "code": "Forbidden.RAM"}}
 FAST = {"stop_seconds": 1, "start_seconds": 1, "metrics_period": 1}
 # Settings of the job, the connection, and then: state of the run, status of the job, what the log of the restart says.
 ROWS: dict[str, tuple[dict[str, Any], str, str, str, str]] = {
@@ -70,7 +71,7 @@ def test_a_restart_proves_that_data_flows(emulator: Emulator, start_run: Callabl
 def test_metrics_that_are_refused_are_named(emulator: Emulator, start_run: Callable[..., Run]) -> None:
     """By RAM, say: the job runs, and the error says what is missing."""
     emulator.add_job(4210, **FAST)
-    emulator.inject({"operation": "ListDIJobMetrics", "job_id": 4210, "times": None, "error": {"status": 403}})
+    emulator.inject({"operation": "ListDIJobMetrics", "job_id": 4210, **FORBIDDEN})
     run = start_run("e2e_proof", job=4210)
 
     assert run.wait_end(120) == "failed"
