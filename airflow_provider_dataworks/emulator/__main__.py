@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import queue
 import shlex
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -207,16 +207,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImportError, ValueError) as error:
         print(f"emulator: {error}", file=sys.stderr)
         return 2
-    ended = threading.Event()
+    # A handler of signals may put to a queue of this kind at any moment. It may not set a threading.Event: the thread
+    # that waits for one holds its lock at times, and is the one that handles signals, so both would wait for ever.
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda number, frame: ended.set())
+        signal.signal(name, lambda number, frame: signals.put(number))
     try:
         say(f"DataWorks emulator at {running.url} (a page in a browser; {running.url}/_emulator/state); Ctrl-C ends it")
         say(f"access key {running.access_key_id}, secret {_secret(running)}")
         say(connection_line(running))
         for job in running.jobs():
             say(f"job {job.id} {job.name} in project {job.project_id}: {job.status}")
-        ended.wait()
+        signals.get()
     finally:
         running.stop()
     say("emulator ended")

@@ -147,7 +147,10 @@ def a_module(words: list[str], emulator: Emulator) -> None:
         assert process.stdout is not None
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        rest = process.stdout.read()
+        try:
+            rest, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert "DataWorks emulator at http://127.0.0.1:" in first, first + rest
     assert process.returncode == 0, rest
 

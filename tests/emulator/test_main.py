@@ -195,3 +195,29 @@ def test_a_process_serves_and_ends_cleanly(name):
             process.send_signal(name)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "emulator ended\n", "")
+
+
+# Its own process traces itself, and interrupts itself at each line that it runs once it handles signals.
+STORM = """
+import signal, sys
+from airflow_provider_dataworks.emulator.__main__ import main
+
+before = signal.getsignal(signal.SIGINT)
+
+def interrupt(frame, event, argument):
+    if signal.getsignal(signal.SIGINT) is not before:
+        signal.raise_signal(signal.SIGINT)
+    return interrupt
+
+sys.settrace(interrupt)
+code = main(["--port", "0"])
+sys.settrace(None)
+sys.exit(code)
+"""
+
+
+def test_a_signal_at_any_moment_ends_it():
+    """Also one that comes between the last line printed and the wait for it."""
+    done = subprocess.run([sys.executable, "-c", STORM], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout.splitlines()[-1:], done.stderr) == (0, ["emulator ended"], "")
