@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from real_airflow import ENDED, Run, account, window
+from real_airflow import ENDED, FORBIDDEN, Run, account, window
 
 from airflow_provider_dataworks.emulator import Emulator, Job
 from demo.airflow_processes import LocalAirflow
 
 pytestmark = pytest.mark.e2e
 WORK = "maintenance.work.alter_table"
-FORBIDDEN = {"times": None, "error": {"status": 403, "code": "Forbidden.RAM"}}
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from real_airflow import Run, account, window
+from real_airflow import FORBIDDEN, Run, account, window
 
 from airflow_provider_dataworks.emulator import Emulator, Job
 from demo.airflow_processes import LocalAirflow
 
 pytestmark = pytest.mark.e2e
-FORBIDDEN = {"times": None, "error": {"status": 403, "code": "Forbidden.RAM"}}
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from real_airflow import Run
+from real_airflow import FORBIDDEN, Run
 
 from airflow_provider_dataworks.emulator import Emulator
 
 pytestmark = pytest.mark.e2e
 
-FORBIDDEN = {"times": None, "error": {"status": 403, "code": "Forbidden.RAM"}}
 FAST = {"stop_seconds": 1, "start_seconds": 1, "metrics_period": 1}
 # Settings of the job, the connection, and then: state of the run, status of the job, what the log of the restart says.
 ROWS: dict[str, tuple[dict[str, Any], str, str, str, str]] = {

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from real_airflow import ENDED, Run, account
+from real_airflow import ENDED, FORBIDDEN, Run, account
 
 from airflow_provider_dataworks.emulator import Emulator, Job
 from demo.airflow_processes import LocalAirflow
 
 pytestmark = pytest.mark.e2e
-FORBIDDEN = {"times": None, "error": {"status": 403, "code": "Forbidden.RAM"}}
 
 
 def test_results_that_are_not_kept_and_native_templates_make_no_run_red(

@@ -18,6 +18,8 @@ from demo.rest import RestProblem
 
 ON_PYTHONPATH = Path(__file__).parents[1] / "on_pythonpath"
 SILENT = "secrets-backend-is-silent"  # the file in an Airflow's home, if the test says so
+# A fault to inject: RAM refuses an operation, each time. Without its code, a 403 is an outage, which is waited for.
+FORBIDDEN = {"times": None, "error": {"status": 403, "code": "Forbidden.RAM"}}
 ENDED = frozenset({"success", "failed"})
 TASK_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
